@@ -1,0 +1,1 @@
+"""One runnable file per performance or quality claim: `python -m benchmarks.NAME`."""

@@ -1,0 +1,210 @@
+"""Promotion and rollback: request, gather, judge, decide, apply.
+
+Every step is an idempotent ledger append or a port call that may be repeated, so a flow that is run again from the top
+after a crash, by any process, ends where the first one would have. What has happened is what the ledger says.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from driftgate.lifecycle.canonical import plain, sha256
+from driftgate.lifecycle.errors import ChampionMoved, Forbidden, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound, WrongState
+from driftgate.lifecycle.gates import Evidence, Judgement, judge, verdict_over
+from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion
+from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.ports import Examiner, Ledger, Registry
+
+SYSTEM = "driftgate"
+"""The actor of what no person did."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRequest:
+    """A wish for a new champion. `expected_champion` is who serves as the requester sees it; None: nobody."""
+
+    id: str
+    model: str
+    version: int
+    expected_champion: int | None
+    actor: str
+    action: Action = Action.PROMOTE
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The ports that decisions need."""
+
+    ledger: Ledger
+    registry: Registry
+    examiner: Examiner
+
+
+def request(asked: PromotionRequest, ledger: Ledger) -> Promotion:
+    """The promotion, recorded as requested. Raises ChampionMoved where the champion is not the expected one already.
+
+    The same id again returns the first promotion; with another wish under it, raises KeyReused.
+    """
+    if asked.version == asked.expected_champion:
+        raise InvalidRequest(f"version {asked.version} is the champion already", field="version")
+    body = {"action": asked.action.value, "version": asked.version, "expected_champion": asked.expected_champion, "comment": asked.comment}
+    event = NewEvent(asked.model, asked.id, Kind.REQUESTED, asked.actor, body)
+    stored = ledger.append(event, ExpectedChampion(asked.expected_champion))
+    if stored.model != asked.model or dict(stored.body) != body:
+        raise KeyReused(f"promotion {asked.id} was requested before with another content: use a new idempotency key")
+    return found(asked.id, ledger)
+
+
+def found(promotion_id: str, ledger: Ledger) -> Promotion:
+    """The promotion of that id. Raises PromotionNotFound."""
+    events = ledger.events(subject=promotion_id)
+    if not events or events[0].kind is not Kind.REQUESTED:
+        raise PromotionNotFound(f"there is no promotion {promotion_id}")
+    return promotion(events)
+
+
+def gather(model: str, number: int, champion_number: int | None, desk: Desk) -> Evidence:
+    """Everything measured about the candidate, beside the champion where there is one. Raises DigestMismatch before any model is loaded."""
+    candidate = desk.registry.version(model, number)
+    desk.registry.verify(candidate)
+    champion = None if champion_number is None else desk.registry.version(model, champion_number)
+    return Evidence(
+        model=model,
+        version=number,
+        champion=champion_number,
+        schema=desk.examiner.schema(candidate, champion),
+        performance=desk.examiner.performance(candidate),
+        comparison=None if champion is None else desk.examiner.comparison(candidate, champion),
+        degradation=desk.examiner.degradation(candidate, champion),
+        behaviour=desk.examiner.behaviour(candidate),
+    )
+
+
+def judged(evidence: Evidence, policy: Policy) -> Judgement:
+    """The judgement of the evidence under the policy, with the hashes of both."""
+    gates = judge(evidence, policy)
+    return Judgement(verdict_over(gates), gates, sha256(evidence), policy.sha256)
+
+
+def promote(promotion_id: str, policy: Policy, desk: Desk) -> Promotion:
+    """The requested promotion, taken as far as it goes without a person: promoted, refused or awaiting approval."""
+    current = found(promotion_id, desk.ledger)
+    if current.state is not State.RUNNING:
+        return current
+    if not _recorded(promotion_id, Kind.JUDGED, desk.ledger):
+        judgement = judged(gather(current.model, current.version, current.expected_champion, desk), policy)
+        _append(current, Kind.JUDGED, SYSTEM, {**plain(judgement), "approval": policy.approval}, desk.ledger)
+        current = found(promotion_id, desk.ledger)
+    return settle(current, desk) if current.state is State.RUNNING else current
+
+
+def roll_back(promotion_id: str, desk: Desk) -> Promotion:
+    """The requested rollback, carried out: the target must have been champion before, and its digests must still hold."""
+    current = found(promotion_id, desk.ledger)
+    if current.state is not State.RUNNING:
+        return current
+    desk.registry.verify(desk.registry.version(current.model, current.version))
+    return settle(current, desk)
+
+
+def rollback_target(model: str, wanted: int | None, ledger: Ledger) -> int:
+    """The version to go back to: `wanted` if it was champion once, else the champion before this one. Raises VersionNotFound."""
+    former = [int(event.body["version"]) for event in ledger.events(model=model) if event.kind is Kind.DECIDED]
+    earlier = [number for number in former[:-1] if number != former[-1]]
+    if wanted is None and earlier:
+        return earlier[-1]
+    if wanted in earlier:
+        return int(wanted)
+    raise VersionNotFound(
+        f"model {model} has no earlier champion to go back to"
+        if wanted is None
+        else f"version {wanted} was never champion of {model}: promote it instead",
+        field="to",
+    )
+
+
+def approve(promotion_id: str, actor: str, comment: str, ledger: Ledger) -> Promotion:
+    """The promotion, approved; `promote` carries it out. The approver may not be the requester."""
+    current = _awaiting(promotion_id, ledger)
+    if actor == current.actor:
+        raise Forbidden(f"{actor} requested this promotion and cannot approve it: ask somebody else")
+    _append(current, Kind.APPROVED, actor, {"comment": comment}, ledger)
+    return found(promotion_id, ledger)
+
+
+def reject(promotion_id: str, actor: str, reason: str, ledger: Ledger) -> Promotion:
+    """The promotion, rejected for the reason given."""
+    current = _awaiting(promotion_id, ledger)
+    _append(current, Kind.REJECTED, actor, {"reason": reason}, ledger)
+    return found(promotion_id, ledger)
+
+
+def fail(promotion_id: str, reason: str, ledger: Ledger) -> Promotion:
+    """The promotion, ended because no judgement was possible. One that is decided already stays decided."""
+    current = found(promotion_id, ledger)
+    if current.state is State.RUNNING and not current.decided:
+        _append(current, Kind.FAILED, SYSTEM, {"reason": reason}, ledger)
+    return found(promotion_id, ledger)
+
+
+def settle(current: Promotion, desk: Desk) -> Promotion:
+    """The decision, taken only while the expected champion still serves, and then applied."""
+    body = {"version": current.version, "previous": current.expected_champion, "action": current.action.value}
+    try:
+        _append(current, Kind.DECIDED, SYSTEM, body, desk.ledger, ExpectedChampion(current.expected_champion))
+    except ChampionMoved as error:
+        return fail(current.id, error.message, desk.ledger)
+    return apply(current, desk)
+
+
+def apply(current: Promotion, desk: Desk) -> Promotion:
+    """The decided promotion, with the MLflow alias on the ledger's head: a later decision is never undone by an earlier one."""
+    head = desk.ledger.champion(current.model)
+    if head is not None:
+        desk.registry.point_champion(current.model, head)
+    _append(current, Kind.APPLIED, SYSTEM, {"alias": head}, desk.ledger)
+    return found(current.id, desk.ledger)
+
+
+def reconcile(model: str, desk: Desk) -> str | None:
+    """What was put right, in words; None where ledger and MLflow agree and no decision waits to be applied."""
+    head = desk.ledger.champion(model)
+    if head is None:
+        return None
+    alias = desk.registry.champion_alias(model)
+    if alias != head:
+        desk.registry.point_champion(model, head)
+    for waiting in promotions(model, desk.ledger):
+        if waiting.decided and waiting.state is State.RUNNING:
+            apply(waiting, desk)
+    return (
+        None
+        if alias == head
+        else f"the champion alias of {model} pointed to {alias or 'nothing'}; put back to {head}, which the ledger names"
+    )
+
+
+def promotions(model: str, ledger: Ledger) -> Sequence[Promotion]:
+    """Every promotion and rollback of the model, newest first."""
+    by_subject: dict[str, list[Event]] = {}
+    for event in ledger.events(model=model):
+        by_subject.setdefault(event.subject, []).append(event)
+    known = [promotion(events) for events in by_subject.values() if events[0].kind is Kind.REQUESTED]
+    return sorted(known, key=lambda each: each.requested_at, reverse=True)
+
+
+def _awaiting(promotion_id: str, ledger: Ledger) -> Promotion:
+    current = found(promotion_id, ledger)
+    if current.state is not State.AWAITING_APPROVAL:
+        raise WrongState(f"promotion {promotion_id} is {current.state.value}, not awaiting approval")
+    return current
+
+
+def _recorded(promotion_id: str, kind: Kind, ledger: Ledger) -> bool:
+    return any(event.kind is kind for event in ledger.events(subject=promotion_id))
+
+
+def _append(
+    current: Promotion, kind: Kind, actor: str, body: Mapping[str, object], ledger: Ledger, expect: ExpectedChampion | None = None
+) -> None:
+    ledger.append(NewEvent(current.model, current.id, kind, actor, body), expect)

@@ -1,0 +1,191 @@
+"""The ledger's events, their hash chain, and what they add up to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from driftgate.lifecycle.canonical import sha256
+from driftgate.lifecycle.errors import LedgerBroken
+
+GENESIS = "0" * 64
+"""The hash before the first event."""
+
+
+class Kind(StrEnum):
+    """What happened. `DECIDED` names the new champion; `APPLIED` says that the MLflow alias followed."""
+
+    REQUESTED = "requested"
+    JUDGED = "judged"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    DECIDED = "decided"
+    APPLIED = "applied"
+    FAILED = "failed"
+    POLICY_CHANGED = "policy_changed"
+
+
+class Action(StrEnum):
+    """What was asked for."""
+
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+class State(StrEnum):
+    """Where a promotion stands."""
+
+    RUNNING = "running"
+    REFUSED = "refused"
+    AWAITING_APPROVAL = "awaiting_approval"
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to append. At most one event of a kind exists per subject: a repeated append finds the first.
+
+    `subject`: the promotion's id (for `POLICY_CHANGED`: the policy's hash). `body`: JSON-ready details.
+    """
+
+    model: str
+    subject: str
+    kind: Kind
+    actor: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the ledger. `hash` covers every other field, `previous` among them."""
+
+    sequence: int
+    at: datetime
+    model: str
+    subject: str
+    kind: Kind
+    actor: str
+    body: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedChampion:
+    """Append only while this version (None: no version) is the model's champion."""
+
+    version: int | None
+
+
+def chained(event: NewEvent, sequence: int, at: datetime, previous: str) -> Event:
+    """The event as the row after `previous`."""
+    content = {
+        "sequence": sequence, "at": at, "model": event.model, "subject": event.subject, "kind": event.kind,
+        "actor": event.actor, "body": event.body, "previous": previous,
+    }  # fmt: skip
+    return Event(sequence, at, event.model, event.subject, event.kind, event.actor, event.body, previous, sha256(content))
+
+
+def verify(events: Iterable[Event]) -> int:
+    """The number of events in an unbroken chain from the first one on.
+
+    Raises LedgerBroken naming the first row that was changed, removed or moved.
+    """
+    previous, count = GENESIS, 0
+    for event in events:
+        count += 1
+        bare = NewEvent(event.model, event.subject, event.kind, event.actor, event.body)
+        if event.sequence != count:
+            raise LedgerBroken(f"ledger row {count} is missing: found row {event.sequence} in its place")
+        if event.previous != previous or chained(bare, event.sequence, event.at, previous).hash != event.hash:
+            raise LedgerBroken(
+                f"ledger row {event.sequence} ({event.kind} of {event.model}) does not match its hash: it or a row before it was changed"
+            )
+        previous = event.hash
+    return count
+
+
+def champion(events: Iterable[Event], model: str) -> int | None:
+    """The version that the last decision on the model made champion; None before the first."""
+    current = None
+    for event in events:
+        if event.model == model and event.kind is Kind.DECIDED:
+            current = int(event.body["version"])
+    return current
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A promotion or rollback as its events tell it."""
+
+    id: str
+    model: str
+    action: Action
+    version: int
+    expected_champion: int | None
+    actor: str
+    comment: str
+    state: State
+    requested_at: datetime
+    changed_at: datetime
+    gates: tuple[Mapping[str, Any], ...] = ()
+    reasons: tuple[str, ...] = ()
+    approver: str | None = None
+    decided: bool = False
+
+
+def promotion(events: Sequence[Event]) -> Promotion:
+    """The promotion that the events of one subject, in order, add up to. The first one is its request."""
+    request, last = events[0], events[-1]
+    by_kind = {event.kind: event for event in events}
+    judged = by_kind.get(Kind.JUDGED)
+    approval = by_kind.get(Kind.APPROVED) or by_kind.get(Kind.REJECTED)
+    expected = request.body.get("expected_champion")
+    return Promotion(
+        id=request.subject,
+        model=request.model,
+        action=Action(request.body["action"]),
+        version=int(request.body["version"]),
+        expected_champion=None if expected is None else int(expected),
+        actor=request.actor,
+        comment=str(request.body.get("comment", "")),
+        state=_state(by_kind),
+        requested_at=request.at,
+        changed_at=last.at,
+        gates=tuple(judged.body["gates"]) if judged else (),
+        reasons=_reasons(by_kind),
+        approver=approval.actor if approval else None,
+        decided=Kind.DECIDED in by_kind,
+    )
+
+
+def _state(by_kind: Mapping[Kind, Event]) -> State:
+    if Kind.APPLIED in by_kind:
+        return State.PROMOTED
+    if Kind.DECIDED in by_kind:
+        return State.RUNNING
+    if Kind.FAILED in by_kind:
+        return State.FAILED
+    if Kind.REJECTED in by_kind:
+        return State.REJECTED
+    judged = by_kind.get(Kind.JUDGED)
+    if judged is None or Kind.APPROVED in by_kind:
+        return State.RUNNING
+    if judged.body["verdict"] != "pass":
+        return State.REFUSED
+    return State.AWAITING_APPROVAL if judged.body.get("approval") else State.RUNNING
+
+
+def _reasons(by_kind: Mapping[Kind, Event]) -> tuple[str, ...]:
+    reasons: list[str] = []
+    judged = by_kind.get(Kind.JUDGED)
+    if judged:
+        blocking = (gate for gate in judged.body["gates"] if gate["verdict"] in ("fail", "undecided"))
+        reasons += [f"{gate['name']}: {reason}" for gate in blocking for reason in gate["reasons"]]
+    for kind in (Kind.REJECTED, Kind.FAILED):
+        if kind in by_kind:
+            reasons.append(str(by_kind[kind].body.get("reason", "")))
+    return tuple(reasons)

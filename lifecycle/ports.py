@@ -1,0 +1,173 @@
+"""What the flows need from the outside, as tiny protocols. Each adapter names its port; `service/bootstrap.py` wires them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from driftgate.lifecycle.ledger import Event, ExpectedChampion, NewEvent
+from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
+from driftgate.lifecycle.payloads import Outcome, Payload, Window
+from driftgate.lifecycle.schema import Schema
+from driftgate.lifecycle.versions import RetrainRequest, Training, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the holdout says about a fresh training: its performance and the plots written below the staging folder."""
+
+    performance: Performance
+    plots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A kept report. `kind`: `drift` or `simulation`. `files`: artifact paths below the version's run, by format."""
+
+    id: str
+    model: str
+    version: int
+    kind: str
+    created: datetime
+    verdict: str
+    summary: Mapping[str, Any]
+    files: Mapping[str, str]
+
+
+class Scorer(Protocol):
+    """A loaded version. The frame holds `schema.features`, conformed; the answer is a float64 array.
+
+    Shape (rows, classes) of probabilities in schema order for classification, (rows,) of predictions for regression.
+    """
+
+    @property
+    def schema(self) -> Schema:
+        """The schema frozen with the version."""
+        ...
+
+    def score(self, frame: Any) -> Any:
+        """The outputs for the rows of the frame, in order."""
+        ...
+
+
+class Trainer(Protocol):
+    """Fits a version from a plan."""
+
+    def train(self, request: RetrainRequest) -> Training:
+        """A fit in a staging folder. Raises InvalidData where the rows cannot be used."""
+        ...
+
+
+class Registry(Protocol):
+    """The book of runs and versions."""
+
+    def register(self, request: RetrainRequest, training: Training, evaluation: Evaluation) -> Version:
+        """A new version with its snapshot and digests, alias `candidate`; the same one again for the same `request.key`."""
+        ...
+
+    def version(self, model: str, number: int) -> Version:
+        """One version. Raises VersionNotFound."""
+        ...
+
+    def versions(self, model: str) -> Sequence[Version]:
+        """Every bound version of the model, oldest first."""
+        ...
+
+    def verify(self, version: Version) -> None:
+        """Checks artifact and snapshot against the recorded digests. Raises DigestMismatch."""
+        ...
+
+    def champion_alias(self, model: str) -> int | None:
+        """Where the `champion` alias points, which is not necessarily who serves: the ledger names that."""
+        ...
+
+    def point_champion(self, model: str, number: int) -> None:
+        """Sets the `champion` alias; idempotent."""
+        ...
+
+
+class Ledger(Protocol):
+    """The append-only, hash-chained book of decisions."""
+
+    def append(self, event: NewEvent, expect: ExpectedChampion | None = None) -> Event:
+        """The event as stored. A second append of the same subject and kind returns the first one, whatever its body.
+
+        Raises ChampionMoved, and appends nothing, where `expect` does not hold in the very transaction of the insert.
+        """
+        ...
+
+    def events(self, model: str | None = None, subject: str | None = None) -> Sequence[Event]:
+        """Events in order, of all or of one model or subject."""
+        ...
+
+    def champion(self, model: str) -> int | None:
+        """The version that the ledger names champion."""
+        ...
+
+
+class Examiner(Protocol):
+    """Everything that is measured about versions. Deterministic: seeds are part of the settings."""
+
+    def evaluate(self, training: Training) -> Evaluation:
+        """Metrics and plots of a fresh training on its holdout."""
+        ...
+
+    def schema(self, candidate: Version, champion: Version | None) -> SchemaCheck:
+        """Whether the candidate can serve, and what a caller would notice."""
+        ...
+
+    def performance(self, candidate: Version) -> Performance:
+        """The candidate on its own holdout."""
+        ...
+
+    def comparison(self, candidate: Version, champion: Version) -> Comparison:
+        """Both on the candidate's holdout rows that the champion was not trained on."""
+        ...
+
+    def degradation(self, candidate: Version, champion: Version | None) -> Degradation:
+        """The candidate's envelope, paired with the champion's where there is one."""
+        ...
+
+    def behaviour(self, candidate: Version) -> Behaviour | None:
+        """What the user's tests say; None where none are configured."""
+        ...
+
+
+class PayloadLog(Protocol):
+    """The durable log of predictions and outcomes."""
+
+    def append(self, payloads: Sequence[Payload]) -> Sequence[Payload]:
+        """Durably logged, in one transaction, before it returns. A known `prediction_id` yields the payload first logged."""
+        ...
+
+    def ship(self) -> int:
+        """Moves what was logged to SQL and the object store; the number of payloads moved. Idempotent."""
+        ...
+
+    def read(self, model: str, window: Window, version: int | None = None) -> Sequence[Payload]:
+        """The shipped payloads of a window, by event time, then id."""
+        ...
+
+    def record(self, outcomes: Sequence[Outcome]) -> int:
+        """Outcomes stored, repeats ignored; the number that were new."""
+        ...
+
+
+class Reports(Protocol):
+    """Kept reports."""
+
+    def keep(self, report: Report, folder: str) -> Report:
+        """The report, its files copied from the folder into the version's run."""
+        ...
+
+    def listed(self, model: str) -> Sequence[Report]:
+        """Reports of the model, newest first."""
+        ...
+
+
+class DriftMeter(Protocol):
+    """Measures a window against a version's snapshot and writes the HTML and JSON into a folder."""
+
+    def measure(self, version: Version, rows: Any, folder: str, html: bool) -> DriftMeasurement:
+        """Data and prediction drift of the rows (a frame or payloads)."""
+        ...

@@ -1,0 +1,1 @@
+"""The durable payload log: outbox, object store, SQL, outcomes."""

@@ -1,0 +1,1 @@
+"""Every measurement: performance, comparison, degradation, drift, and the Evidently reports."""

@@ -1,0 +1,1 @@
+"""Settings, wiring, HTTP, command line, durable workflows, dashboard."""

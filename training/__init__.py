@@ -1,0 +1,1 @@
+"""Data sources, schema, splits, estimators, fit, refit and search."""
