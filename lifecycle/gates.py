@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, Performance, ScenarioOutcome, SchemaCheck
 from driftgate.lifecycle.policy import Policy, Standard
-from driftgate.lifecycle.verdicts import Gate, Number, Verdict, combined
+from driftgate.lifecycle.verdicts import Estimate, Gate, Number, Verdict, combined
 
 SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "mae", "rmse"})
 
@@ -40,7 +40,7 @@ def judge(evidence: Evidence, policy: Policy) -> tuple[Gate, ...]:
     return (
         schema_gate(evidence.schema),
         performance_gate(evidence.performance, policy),
-        comparison_gate(evidence.comparison, policy),
+        comparison_gate(evidence.comparison, policy, evidence.champion),
         degradation_gate(evidence.degradation, policy),
         behaviour_gate(evidence.behaviour),
     )
@@ -64,6 +64,9 @@ def performance_gate(performance: Performance, policy: Policy) -> Gate:
     """Better than chance, and every declared floor held."""
     measured: dict[str, Number] = dict(performance.metrics)
     limit: dict[str, Number] = {}
+    if performance.confidence < policy.confidence:
+        reason = _too_weak(performance.confidence, policy)
+        return Gate("performance", Verdict.UNDECIDED, (reason,), measured, {"confidence": policy.confidence})
     if performance.rows < policy.minimum_rows:
         reason = f"{performance.rows} holdout rows are too few to judge; at least {policy.minimum_rows} are needed"
         return Gate("performance", Verdict.UNDECIDED, (reason,), {**measured, "rows": performance.rows}, {"rows": policy.minimum_rows})
@@ -82,7 +85,7 @@ def _beats_chance(performance: Performance, limit: dict[str, Number]) -> tuple[V
     estimate, chance, name = performance.auc, 0.5, "ROC AUC"
     if estimate is None:
         estimate, chance, name = performance.mae_advantage, 0.0, "MAE advantage over the median"
-    if estimate is None or estimate.lower is None or not math.isfinite(estimate.lower):
+    if estimate is None or estimate.lower is None or not _finite(estimate.value, estimate.lower):
         return Verdict.UNDECIDED, "whether the version beats chance cannot be told: its discrimination is undefined on the holdout"
     limit["roc_auc_lower_bound" if name == "ROC AUC" else "mae_advantage_lower_bound"] = chance
     words = f"{name} {estimate.value:.4g}, lower {performance.confidence:.0%} bound {estimate.lower:.4g}"
@@ -106,8 +109,10 @@ def _floors(performance: Performance, policy: Policy, limit: dict[str, Number]) 
     return results
 
 
-def comparison_gate(comparison: Comparison | None, policy: Policy) -> Gate:
+def comparison_gate(comparison: Comparison | None, policy: Policy, champion: int | None = None) -> Gate:
     """Candidate against champion: `pass` where the upper bound is under the line, `fail` where the lower one is over it."""
+    if comparison is None and champion is not None:
+        return Gate("comparison", Verdict.UNDECIDED, (f"the candidate was not compared with version {champion}, which serves",))
     if comparison is None:
         return Gate("comparison", Verdict.NOT_APPLICABLE, ("there is no champion to compare with",))
     line = 0.0 if policy.standard is Standard.SUPERIOR else policy.margin * comparison.champion_loss
@@ -128,7 +133,12 @@ def comparison_gate(comparison: Comparison | None, policy: Policy) -> Gate:
             f"at least {policy.minimum_rows} are needed: retrain on later data, or lower gates.minimum_rows"
         )
         return Gate("comparison", Verdict.UNDECIDED, (reason,), measured, limit)
-    verdict, relation = _against_line(comparison.difference.lower, comparison.difference.upper, line)
+    if comparison.confidence < policy.confidence:
+        return Gate("comparison", Verdict.UNDECIDED, (_too_weak(comparison.confidence, policy),), measured, limit)
+    if not _finite(comparison.candidate_loss, comparison.champion_loss):
+        reason = f"{comparison.loss} is undefined for one of them on the {comparison.rows} shared unseen rows"
+        return Gate("comparison", Verdict.UNDECIDED, (reason,), measured, limit)
+    verdict, relation = _against_line(comparison.difference, line)
     bounds = f"[{_number(comparison.difference.lower)}, {_number(comparison.difference.upper)}]"
     reason = (
         f"{comparison.loss} {comparison.candidate_loss:.4g} against version {comparison.champion}'s {comparison.champion_loss:.4g} on "
@@ -138,10 +148,10 @@ def comparison_gate(comparison: Comparison | None, policy: Policy) -> Gate:
     return Gate("comparison", verdict, (reason,), measured, limit)
 
 
-def _against_line(lower: float | None, upper: float | None, line: float) -> tuple[Verdict, str]:
-    if upper is not None and math.isfinite(upper) and upper < line:
+def _against_line(estimate: Estimate, line: float) -> tuple[Verdict, str]:
+    if estimate.upper is not None and _finite(estimate.value, estimate.upper) and estimate.upper < line:
         return Verdict.PASS, "all under the line"
-    if lower is not None and math.isfinite(lower) and lower > line:
+    if estimate.lower is not None and _finite(estimate.value, estimate.lower) and estimate.lower > line:
         return Verdict.FAIL, "all over the line"
     return Verdict.UNDECIDED, "not clear of the line"
 
@@ -149,15 +159,18 @@ def _against_line(lower: float | None, upper: float | None, line: float) -> tupl
 def degradation_gate(degradation: Degradation, policy: Policy) -> Gate:
     """Loss growth under the gated scenarios stays within the limit, and within a margin of the champion's."""
     gated = [outcome for outcome in degradation.scenarios if _is_gated(outcome, policy)]
+    missing = sorted(set(policy.gated_scenarios) - {outcome.scenario for outcome in gated})
     limit: dict[str, Number] = {"growth": policy.growth_limit, "growth_over_champion": policy.growth_margin, "rows": policy.minimum_rows}
-    if not gated:
-        return Gate(
-            "degradation", Verdict.UNDECIDED, ("no gated scenario was simulated: configure univariate x1.05 or `moderate`",), {}, limit
-        )
+    if missing or not gated:
+        names = ", ".join(missing) or f"univariate scalings up to x{policy.gated_magnitude:g}"
+        reason = f"gated but not simulated: {names}; add them to the simulation or take them out of the gate"
+        return Gate("degradation", Verdict.UNDECIDED, (reason,), {}, limit)
     measured: dict[str, Number] = {outcome.scenario: outcome.growth.upper for outcome in gated}
     if degradation.rows < policy.minimum_rows:
         reason = f"{degradation.rows} holdout rows are too few for the simulation; at least {policy.minimum_rows} are needed"
         return Gate("degradation", Verdict.UNDECIDED, (reason,), {**measured, "rows": degradation.rows}, limit)
+    if degradation.confidence < policy.confidence:
+        return Gate("degradation", Verdict.UNDECIDED, (_too_weak(degradation.confidence, policy),), measured, limit)
     findings = [finding for outcome in gated for finding in _scenario_findings(outcome, degradation.loss, policy)]
     blocking = tuple(reason for verdict, reason in findings if verdict.blocks)
     passed = f"{degradation.loss} grows by at most {policy.growth_limit:.0%} in all {len(gated)} gated scenarios"
@@ -167,7 +180,7 @@ def degradation_gate(degradation: Degradation, policy: Policy) -> Gate:
 def _is_gated(outcome: ScenarioOutcome, policy: Policy) -> bool:
     if outcome.scenario in policy.gated_scenarios:
         return True
-    return outcome.kind == "scale" and len(outcome.features) == 1 and outcome.magnitude <= policy.gated_magnitude
+    return outcome.kind == "scale" and len(outcome.features) == 1 and abs(outcome.magnitude - 1) <= policy.gated_magnitude - 1
 
 
 def _scenario_findings(outcome: ScenarioOutcome, loss: str, policy: Policy) -> list[tuple[Verdict, str]]:
@@ -175,7 +188,7 @@ def _scenario_findings(outcome: ScenarioOutcome, loss: str, policy: Policy) -> l
     over, margin = outcome.worse_than_champion, policy.growth_margin
     if over is None:
         return findings
-    verdict, relation = _against_line(over.lower, over.upper, margin)
+    verdict, relation = _against_line(over, margin)
     bounds = f"[{_number(over.lower)}, {_number(over.upper)}]"
     findings.append(
         (verdict, f"{outcome.scenario}: growth over the champion's {over.value:+.1%}, bounds {bounds}, {relation} {margin:.0%}")
@@ -185,7 +198,7 @@ def _scenario_findings(outcome: ScenarioOutcome, loss: str, policy: Policy) -> l
 
 def _growth_finding(outcome: ScenarioOutcome, loss: str, limit: float) -> tuple[Verdict, str]:
     growth = outcome.growth
-    if growth.upper is None or not math.isfinite(growth.upper):
+    if growth.upper is None or not _finite(growth.value, growth.upper):
         return Verdict.UNDECIDED, f"{outcome.scenario}: the growth of {loss} has no upper bound"
     if growth.upper <= limit:
         return Verdict.PASS, f"{outcome.scenario}: growth at most {growth.upper:.1%}"
@@ -196,7 +209,7 @@ def _growth_finding(outcome: ScenarioOutcome, loss: str, limit: float) -> tuple[
 
 
 def behaviour_gate(behaviour: Behaviour | None) -> Gate:
-    """The user's own tests: every one collected must pass, in time."""
+    """The user's own tests, run to their end in time: none may fail and at least one must pass. Skipped ones are counted out loud."""
     if behaviour is None:
         return Gate("behaviour", Verdict.NOT_APPLICABLE, ("no user tests are configured (gates.tests)",))
     measured: dict[str, Number] = {
@@ -210,13 +223,28 @@ def behaviour_gate(behaviour: Behaviour | None) -> Gate:
         )
     if behaviour.failures:
         return Gate("behaviour", Verdict.FAIL, behaviour.failures, measured, limit)
+    if behaviour.failed:
+        return Gate("behaviour", Verdict.FAIL, (f"{behaviour.failed} user tests failed",), measured, limit)
     if behaviour.exit_code != 0 or not behaviour.collected:
         last = behaviour.output.strip().splitlines()[-1:] or ["no output"]
         verdict = Verdict.UNDECIDED if behaviour.exit_code in (0, 5) else Verdict.FAIL
         return Gate(
             "behaviour", verdict, (f"the user tests did not run to an end (exit code {behaviour.exit_code}): {last[0]}",), measured, limit
         )
-    return Gate("behaviour", Verdict.PASS, (f"{behaviour.passed} user tests passed",), measured, limit)
+    if not behaviour.passed:
+        reason = f"none of the {behaviour.collected} user tests ran: all were skipped"
+        return Gate("behaviour", Verdict.UNDECIDED, (reason,), measured, limit)
+    skipped = behaviour.collected - behaviour.passed
+    reason = f"{behaviour.passed} user tests passed" + (f", {skipped} skipped" if skipped else "")
+    return Gate("behaviour", Verdict.PASS, (reason,), measured, limit)
+
+
+def _finite(*values: float) -> bool:
+    return all(math.isfinite(value) for value in values)
+
+
+def _too_weak(confidence: float, policy: Policy) -> str:
+    return f"measured at {confidence:.4g} confidence, and the policy asks for {policy.confidence:.4g}: measure again"
 
 
 def _number(value: float | None) -> str:

@@ -142,7 +142,7 @@ def promotion(events: Sequence[Event]) -> Promotion:
     request, last = events[0], events[-1]
     by_kind = {event.kind: event for event in events}
     judged = by_kind.get(Kind.JUDGED)
-    approval = by_kind.get(Kind.APPROVED) or by_kind.get(Kind.REJECTED)
+    approval = _answer(by_kind)
     expected = request.body.get("expected_champion")
     return Promotion(
         id=request.subject,
@@ -162,6 +162,12 @@ def promotion(events: Sequence[Event]) -> Promotion:
     )
 
 
+def _answer(by_kind: Mapping[Kind, Event]) -> Event | None:
+    # Two people may answer at once. The first answer in the ledger holds; a later one is void.
+    answers = [by_kind[kind] for kind in (Kind.APPROVED, Kind.REJECTED) if kind in by_kind]
+    return min(answers, key=lambda event: event.sequence, default=None)
+
+
 def _state(by_kind: Mapping[Kind, Event]) -> State:
     if Kind.APPLIED in by_kind:
         return State.PROMOTED
@@ -169,10 +175,11 @@ def _state(by_kind: Mapping[Kind, Event]) -> State:
         return State.RUNNING
     if Kind.FAILED in by_kind:
         return State.FAILED
-    if Kind.REJECTED in by_kind:
-        return State.REJECTED
+    answer = _answer(by_kind)
+    if answer is not None:
+        return State.REJECTED if answer.kind is Kind.REJECTED else State.RUNNING
     judged = by_kind.get(Kind.JUDGED)
-    if judged is None or Kind.APPROVED in by_kind:
+    if judged is None:
         return State.RUNNING
     if judged.body["verdict"] != "pass":
         return State.REFUSED
@@ -185,7 +192,9 @@ def _reasons(by_kind: Mapping[Kind, Event]) -> tuple[str, ...]:
     if judged:
         blocking = (gate for gate in judged.body["gates"] if gate["verdict"] in ("fail", "undecided"))
         reasons += [f"{gate['name']}: {reason}" for gate in blocking for reason in gate["reasons"]]
-    for kind in (Kind.REJECTED, Kind.FAILED):
-        if kind in by_kind:
-            reasons.append(str(by_kind[kind].body.get("reason", "")))
+    answer = _answer(by_kind)
+    if answer is not None and answer.kind is Kind.REJECTED:
+        reasons.append(str(answer.body.get("reason", "")))
+    if Kind.FAILED in by_kind:
+        reasons.append(str(by_kind[Kind.FAILED].body.get("reason", "")))
     return tuple(reasons)

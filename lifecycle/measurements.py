@@ -67,7 +67,8 @@ class ScenarioOutcome:
 
     `growth`: (loss - base loss) / base loss, with one-sided bounds at the simulation's confidence. `worse_than_champion`:
     the candidate's growth minus the champion's on the same rows and perturbation; None where there is no champion or it
-    lacks the feature. For regression `loss` is MAE, `rmse` is set and `lift` is not.
+    lacks the feature. For regression `loss` is MAE, `rmse` is set and `lift` is not. `problem`: why the version could not score
+    these rows; the loss is then NaN and nothing has bounds.
     """
 
     scenario: str
@@ -80,6 +81,7 @@ class ScenarioOutcome:
     lift: float | None = None
     rmse: float | None = None
     worse_than_champion: Estimate | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from driftgate.lifecycle.ledger import Event, ExpectedChampion, NewEvent
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
 from driftgate.lifecycle.payloads import Outcome, Payload, Window
+from driftgate.lifecycle.plan import Source
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
 
@@ -75,6 +76,10 @@ class Registry(Protocol):
 
     def verify(self, version: Version) -> None:
         """Checks artifact and snapshot against the recorded digests. Raises DigestMismatch."""
+        ...
+
+    def record_metrics(self, version: Version, metrics: Mapping[str, float]) -> None:
+        """Adds metrics to the version's run; a repeat overwrites."""
         ...
 
     def champion_alias(self, model: str) -> int | None:
@@ -165,9 +170,22 @@ class Reports(Protocol):
         ...
 
 
-class DriftMeter(Protocol):
-    """Measures a window against a version's snapshot and writes the HTML and JSON into a folder."""
+class Simulator(Protocol):
+    """Runs the degradation simulation of one version for people to look at."""
 
-    def measure(self, version: Version, rows: Any, folder: str, html: bool) -> DriftMeasurement:
-        """Data and prediction drift of the rows (a frame or payloads)."""
+    def simulate(self, version: Version, key: str) -> tuple[Degradation, str, Mapping[str, str]]:
+        """The envelope, the folder named after `key` that its table, plot and JSON were written to, and those files by format."""
+        ...
+
+
+class DriftMeter(Protocol):
+    """Measures a window against a version's snapshot."""
+
+    def measure(
+        self, version: Version, current: Source | Window, key: str, *, html: bool
+    ) -> tuple[DriftMeasurement, str, Mapping[str, str]]:
+        """Data and prediction drift of the rows, the folder named after `key` that the report was written to, and its files by format.
+
+        Raises InvalidData where there are no rows at all.
+        """
         ...

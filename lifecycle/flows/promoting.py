@@ -95,7 +95,9 @@ def promote(promotion_id: str, policy: Policy, desk: Desk) -> Promotion:
         judgement = judged(gather(current.model, current.version, current.expected_champion, desk), policy)
         _append(current, Kind.JUDGED, SYSTEM, {**plain(judgement), "approval": policy.approval}, desk.ledger)
         current = found(promotion_id, desk.ledger)
-    return settle(current, desk) if current.state is State.RUNNING else current
+        return settle(current, desk) if current.state is State.RUNNING else current
+    _check_digests(current, desk)
+    return settle(current, desk)
 
 
 def roll_back(promotion_id: str, desk: Desk) -> Promotion:
@@ -103,18 +105,34 @@ def roll_back(promotion_id: str, desk: Desk) -> Promotion:
     current = found(promotion_id, desk.ledger)
     if current.state is not State.RUNNING:
         return current
-    desk.registry.verify(desk.registry.version(current.model, current.version))
+    _check_digests(current, desk)
     return settle(current, desk)
 
 
+def _check_digests(current: Promotion, desk: Desk) -> None:
+    # An approval may take days: the artifact must still be the judged one. What is decided can only be applied.
+    if not current.decided:
+        desk.registry.verify(desk.registry.version(current.model, current.version))
+
+
 def rollback_target(model: str, wanted: int | None, ledger: Ledger) -> int:
-    """The version to go back to: `wanted` if it was champion once, else the champion before this one. Raises VersionNotFound."""
-    former = [int(event.body["version"]) for event in ledger.events(model=model) if event.kind is Kind.DECIDED]
-    earlier = [number for number in former[:-1] if number != former[-1]]
-    if wanted is None and earlier:
-        return earlier[-1]
-    if wanted in earlier:
-        return int(wanted)
+    """The version to go back to: `wanted` if it was champion once, else the champion that this one was promoted over.
+
+    A version that was rolled back is never gone back to unasked, however often this is repeated. Raises VersionNotFound.
+    """
+    decisions = [event for event in ledger.events(model=model) if event.kind is Kind.DECIDED]
+    former = [int(event.body["version"]) for event in decisions]
+    if wanted is not None and wanted in former:
+        return wanted
+    path: list[int] = []
+    for number, event in zip(former, decisions, strict=True):
+        if event.body["action"] == Action.ROLLBACK.value and number in path:
+            while path[-1] != number:
+                path.pop()
+        else:
+            path.append(number)
+    if wanted is None and len(path) > 1:
+        return path[-2]
     raise VersionNotFound(
         f"model {model} has no earlier champion to go back to"
         if wanted is None
@@ -129,14 +147,14 @@ def approve(promotion_id: str, actor: str, comment: str, ledger: Ledger) -> Prom
     if actor == current.actor:
         raise Forbidden(f"{actor} requested this promotion and cannot approve it: ask somebody else")
     _append(current, Kind.APPROVED, actor, {"comment": comment}, ledger)
-    return found(promotion_id, ledger)
+    return _answered(promotion_id, Kind.APPROVED, actor, ledger)
 
 
 def reject(promotion_id: str, actor: str, reason: str, ledger: Ledger) -> Promotion:
     """The promotion, rejected for the reason given."""
     current = _awaiting(promotion_id, ledger)
     _append(current, Kind.REJECTED, actor, {"reason": reason}, ledger)
-    return found(promotion_id, ledger)
+    return _answered(promotion_id, Kind.REJECTED, actor, ledger)
 
 
 def fail(promotion_id: str, reason: str, ledger: Ledger) -> Promotion:
@@ -159,19 +177,21 @@ def settle(current: Promotion, desk: Desk) -> Promotion:
 
 def apply(current: Promotion, desk: Desk) -> Promotion:
     """The decided promotion, with the MLflow alias on the ledger's head: a later decision is never undone by an earlier one."""
-    head = desk.ledger.champion(current.model)
-    if head is not None:
+    head, alias = desk.ledger.champion(current.model), None
+    while head is not None and alias != head:
         desk.registry.point_champion(current.model, head)
+        # Another promotion may have been decided and applied between the two calls; whoever points last must look again.
+        head, alias = desk.ledger.champion(current.model), head
     _append(current, Kind.APPLIED, SYSTEM, {"alias": head}, desk.ledger)
     return found(current.id, desk.ledger)
 
 
 def reconcile(model: str, desk: Desk) -> str | None:
-    """What was put right, in words; None where ledger and MLflow agree and no decision waits to be applied."""
+    """What was wrong, in words, and put right; None where ledger and MLflow agree. Applies what was decided and not yet applied."""
     head = desk.ledger.champion(model)
-    if head is None:
-        return None
     alias = desk.registry.champion_alias(model)
+    if head is None:
+        return f"the champion alias of {model} points to {alias}, but nothing was ever promoted: it is not served" if alias else None
     if alias != head:
         desk.registry.point_champion(model, head)
     for waiting in promotions(model, desk.ledger):
@@ -190,13 +210,21 @@ def promotions(model: str, ledger: Ledger) -> Sequence[Promotion]:
     for event in ledger.events(model=model):
         by_subject.setdefault(event.subject, []).append(event)
     known = [promotion(events) for events in by_subject.values() if events[0].kind is Kind.REQUESTED]
-    return sorted(known, key=lambda each: each.requested_at, reverse=True)
+    return tuple(reversed(known))
 
 
 def _awaiting(promotion_id: str, ledger: Ledger) -> Promotion:
     current = found(promotion_id, ledger)
     if current.state is not State.AWAITING_APPROVAL:
         raise WrongState(f"promotion {promotion_id} is {current.state.value}, not awaiting approval")
+    return current
+
+
+def _answered(promotion_id: str, kind: Kind, actor: str, ledger: Ledger) -> Promotion:
+    current = found(promotion_id, ledger)
+    answers = [event for event in ledger.events(subject=promotion_id) if event.kind in (Kind.APPROVED, Kind.REJECTED)]
+    if (answers[0].kind, answers[0].actor) != (kind, actor):
+        raise WrongState(f"promotion {promotion_id} was {answers[0].kind.value} by {answers[0].actor} in the same moment")
     return current
 
 

@@ -1,0 +1,66 @@
+# One list of commands: hooks, CI and the README call these.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PACKAGES := lifecycle lifecycle/flows training registry payloads reports service service/cli service/durable service/http service/migrations
+WORKERS ?= 2
+
+export DO_NOT_TRACK = 1
+export MLFLOW_DISABLE_TELEMETRY = true
+
+.PHONY: help install demo test unit lint format types imports bench soak lock clean
+
+help:  ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.linked  ## The pinned dependencies and driftgate itself, into .venv
+
+$(VENV)/.locked: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit("Driftgate needs Python 3.11 or newer: make install PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing pinned dependencies (a few minutes the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@touch $@
+
+# A strict editable install links each file by name, so a new file needs a new link: folders are prerequisites.
+$(VENV)/.linked: $(VENV)/.locked pyproject.toml $(PACKAGES)
+	rm -rf build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=strict --editable .
+	@touch $@
+
+demo: install  ## The whole story on generated data (ARGS=--exit ends it afterwards)
+	$(BIN)/driftgate demo $(ARGS)
+
+test: install  ## Every test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+unit: install  ## The fast tests only
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: install  ## Style, dead imports, formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install  ## Rewrites what the formatter would
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install  ## mypy --strict
+	$(BIN)/mypy -p driftgate.lifecycle -p driftgate.training -p driftgate.registry -p driftgate.payloads -p driftgate.reports -p driftgate.service
+
+imports: install  ## The layers hold
+	$(BIN)/lint-imports
+
+bench: install  ## Every benchmark; each prints its ratios and one JSON line
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.simulation
+
+soak: install  ## Heavy fault and fuzz runs, at full counts
+	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest tests -m "soak or not soak" $(ARGS)
+
+lock: install  ## Pins every dependency anew, with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group dev pyproject.toml --output-file requirements.txt
+
+clean:  ## Everything that can be made again
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,55 @@
+"""Parts: payloads as Parquet objects, laid out by model and hour of the event as Hive does."""
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, unquote
+
+from driftgate.lifecycle.payloads import Payload
+from driftgate.payloads.rows import Row, decoded
+
+
+def parts(rows: Sequence[Row], name: str) -> Iterator[tuple[str, bytes]]:
+    """Key and Parquet bytes of each part: one for every model and hour among the rows, which keep their order.
+
+    The same rows under the same name give the same keys and bytes. The key ends in a digest of the prediction ids, so that
+    two outboxes that came to the same identity (one was copied) do not overwrite each other's parts.
+    """
+    grouped: dict[tuple[str, datetime], list[Row]] = {}
+    for row in rows:
+        hour = row.event_time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        grouped.setdefault((row.model, hour), []).append(row)
+    for (model, hour), members in sorted(grouped.items()):
+        digest = hashlib.sha256("\n".join(row.prediction_id for row in members).encode()).hexdigest()[:12]
+        yield f"{folder(model, hour)}/part-{name}-{digest}.parquet", _parquet(members)
+
+
+def folder(model: str, hour: datetime) -> str:
+    """The prefix of the parts of one model and hour (UTC, by event time)."""
+    return f"payloads/model={quote(model, safe='')}/date={hour:%Y-%m-%d}/hour={hour:%H}"
+
+
+def contents(key: str, data: bytes) -> Sequence[Payload]:
+    """The payloads of a part, in order of arrival."""
+    import pyarrow.parquet as pq
+
+    model = unquote(key.split("model=", 1)[1].split("/", 1)[0])
+    rows: Sequence[Mapping[str, Any]] = pq.read_table(io.BytesIO(data), partitioning=None).to_pylist()
+    return [decoded(Row(model=model, **row)) for row in rows]
+
+
+def _parquet(rows: Sequence[Row]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    instant = pa.timestamp("us", tz="UTC")
+    schema = pa.schema([
+        ("prediction_id", pa.string()), ("version", pa.int64()), ("arm", pa.string()), ("entity_id", pa.string()),
+        ("features", pa.string()), ("output", pa.string()), ("event_time", instant), ("arrival_time", instant),
+    ])  # fmt: skip
+    table = pa.table({name: [getattr(row, name) for row in rows] for name in schema.names}, schema=schema)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()

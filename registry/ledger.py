@@ -1,0 +1,171 @@
+"""The ledger in SQL: one table that only grows, each row chained to the one before it."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, insert, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError as KeyTaken
+
+from driftgate.lifecycle import ledger as rules
+from driftgate.lifecycle.canonical import canonical, plain
+from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, LedgerBroken, StoreUnavailable
+from driftgate.lifecycle.ledger import GENESIS, Event, ExpectedChampion, Kind, NewEvent, chained
+from driftgate.lifecycle.ports import Ledger
+from driftgate.registry.tables import ledger as table
+
+PATIENCE_SECONDS = 30.0
+"""How long an append tries again after losing races before it gives up."""
+
+LONGEST_PAUSE_SECONDS = 0.25
+PAGE = 1000
+LENGTHS = {"model": 128, "subject": 128, "actor": 255}
+
+
+class SqlLedger(Ledger):
+    """The port over one SQL table, on SQLite, Postgres, MySQL or MariaDB.
+
+    Sequence numbers are given by the writer: head + 1. Two writers that read the same head name the same number, and the
+    primary key lets one of them in; the other reads the new head and judges again.
+    """
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._engine = engine
+        self._readers = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._now = now
+
+    def append(self, event: NewEvent, expect: ExpectedChampion | None = None) -> Event:
+        """The event as stored: see the port. Raises StoreUnavailable where the database does not answer or stays busy."""
+        wanted = _storable(event)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        pause = 0.002
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    return self._appended(connection, wanted, expect)
+            except DBAPIError as error:
+                if not _lost_race(error) or time.monotonic() > deadline:
+                    raise _unavailable(error) from error
+            time.sleep(random.uniform(0, pause))  # noqa: S311 - spreads retries, decides nothing
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def events(self, model: str | None = None, subject: str | None = None) -> Sequence[Event]:
+        """Events in order, of all or of one model or subject. Raises LedgerBroken where a row cannot be read."""
+        return list(self._stream(model, subject))
+
+    def champion(self, model: str) -> int | None:
+        """The version that the ledger names champion; None before the first decision."""
+        try:
+            with self._readers.connect() as connection:
+                return _champion(connection, model)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+    def verify(self) -> int:
+        """The number of events of an unbroken chain. Raises LedgerBroken naming the first row that was changed, removed or moved.
+
+        Rows taken off the *end* leave a shorter chain that holds: compare the count and the last hash with an export kept elsewhere.
+        """
+        return rules.verify(self._stream())
+
+    def export(self) -> Iterator[dict[str, Any]]:
+        """Every event in order as a JSON-ready object, `at` in ISO 8601: one line each makes JSON Lines."""
+        for event in self._stream():
+            yield plain(event)
+
+    def _appended(self, connection: Connection, event: NewEvent, expect: ExpectedChampion | None) -> Event:
+        known = select(table).where(table.c.subject == event.subject, table.c.kind == event.kind.value)
+        stored = connection.execute(known).first()
+        if stored is not None:
+            return _event(stored)
+        head = connection.execute(select(table.c.sequence, table.c.hash).order_by(table.c.sequence.desc()).limit(1)).first()
+        sequence, previous = (0, GENESIS) if head is None else (int(head.sequence), str(head.hash))
+        if expect is not None:
+            # As of the head: were a later event to change the answer, it would hold the number that this one needs.
+            _check(expect, _champion(connection, event.model, sequence), event.model)
+        new = chained(event, sequence + 1, self._now().astimezone(UTC), previous)
+        connection.execute(insert(table).values(_row(new)))
+        return new
+
+    def _stream(self, model: str | None = None, subject: str | None = None) -> Iterator[Event]:
+        query = select(table).order_by(table.c.sequence).limit(PAGE)
+        if model is not None:
+            query = query.where(table.c.model == model)
+        if subject is not None:
+            query = query.where(table.c.subject == subject)
+        page = self._page(query)
+        while page:
+            yield from map(_event, page)
+            page = self._page(query.where(table.c.sequence > page[-1].sequence)) if len(page) == PAGE else []
+
+    def _page(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        try:
+            with self._readers.connect() as connection:
+                return connection.execute(query).all()
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+
+def _storable(event: NewEvent) -> NewEvent:
+    """The event with its body as JSON gives it back, so that what is hashed is what will be read."""
+    for name, limit in LENGTHS.items():
+        value = getattr(event, name)
+        if not value or len(value) > limit or "\0" in value:
+            raise InvalidRequest(f"{name} {value[:40]!r} must have 1 to {limit} characters, none of them NUL", field=name)
+    try:
+        text = canonical(event.body)
+        (text + event.model + event.subject + event.actor).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"the details of {event.kind} of {event.subject} cannot be written as JSON: {error}", field="body") from error
+    return NewEvent(event.model, event.subject, event.kind, event.actor, json.loads(text))
+
+
+def _row(event: Event) -> Mapping[str, Any]:
+    return {
+        "sequence": event.sequence, "at": event.at, "model": event.model, "subject": event.subject, "kind": event.kind.value,
+        "actor": event.actor, "body": canonical(event.body), "previous": event.previous, "hash": event.hash,
+    }  # fmt: skip
+
+
+def _event(row: Row[Any]) -> Event:
+    try:
+        body = json.loads(row.body)
+        event = Event(
+            int(row.sequence), row.at, row.model, row.subject, Kind(row.kind), row.actor, body, row.previous, row.hash
+        )  # fmt: skip
+    except (TypeError, ValueError, AttributeError) as error:
+        raise LedgerBroken(f"ledger row {row.sequence} cannot be read, so it was changed: {error}") from error
+    if not isinstance(body, dict) or canonical(body) != row.body:
+        raise LedgerBroken(f"ledger row {row.sequence} is not written as it was appended, so it was changed")
+    return event
+
+
+def _champion(connection: Connection, model: str, head: int | None = None) -> int | None:
+    query = select(table).where(table.c.model == model, table.c.kind == Kind.DECIDED.value).order_by(table.c.sequence.desc()).limit(1)
+    row = connection.execute(query if head is None else query.where(table.c.sequence <= head)).first()
+    return None if row is None else rules.champion([_event(row)], model)
+
+
+def _check(expect: ExpectedChampion, actual: int | None, model: str) -> None:
+    if expect.version != actual:
+        words = ["no version" if number is None else f"version {number}" for number in (expect.version, actual)]
+        raise ChampionMoved(f"{words[0]} was expected to be the champion of {model}, but {words[1]} is: look again, then decide")
+
+
+def _lost_race(error: DBAPIError) -> bool:
+    """Whether another writer was in the way, so that a new attempt can succeed."""
+    if isinstance(error, KeyTaken):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    # Postgres: serialization failure, deadlock. MySQL: lock wait timeout, deadlock, row changed since read.
+    busy = isinstance(number, str) and ("database is locked" in number or "database table is locked" in number)
+    return state in ("40001", "40P01") or number in (1205, 1213, 1020) or busy
+
+
+def _unavailable(error: SQLAlchemyError) -> StoreUnavailable:
+    return StoreUnavailable(f"the ledger's database did not answer: {getattr(error, 'orig', None) or error}")

@@ -1,0 +1,151 @@
+"""The degradation envelope: how a version's loss grows and its lift falls as its features drift, on its own holdout.
+
+A model scores rows one by one, so each perturbation is scored once, on the rows it touches; the loss of a share of rows, its growth
+and the bounds are arithmetic on per-row losses.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from driftgate.lifecycle.measurements import Degradation, ScenarioOutcome
+from driftgate.lifecycle.ports import Scorer
+from driftgate.lifecycle.schema import Schema, Task
+from driftgate.lifecycle.verdicts import Estimate
+from driftgate.reports import losses
+from driftgate.reports.bounds import Grouping, corrected, grouping
+from driftgate.reports.effects import Effect, Side, effects, side, unaffected
+from driftgate.reports.scenarios import Kind, Scenario
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Progress: TypeAlias = Callable[[int, int], None]
+
+BREAK_LIMIT = 0.10
+
+
+def simulate(
+    scorer: Scorer,
+    holdout: pd.DataFrame,
+    y: Floats | Ints,
+    scenarios: Sequence[Scenario],
+    *,
+    seed: int = 0,
+    confidence: float = 0.95,
+    champion_scorer: Scorer | None = None,
+    champion_frame: pd.DataFrame | None = None,
+    break_limit: float = BREAK_LIMIT,
+    ordered: bool = False,
+    progress: Progress | None = None,
+) -> Degradation:
+    """The envelope over the scenarios, each with the growth of the loss and its one-sided bounds.
+
+    `holdout`: conformed; `y`: what `losses.truth` makes of its target. `champion_frame`: the same rows, conformed to the champion's
+    schema (default: the holdout). The champion meets the same perturbation of the features it shares; a scenario of which it has
+    no feature has no `worse_than_champion`. `ordered`: rows follow each other in time, so neighbours are judged together.
+    `progress(done, total)` is called after each scenario.
+
+    Bounds: the delta method for the ratio of mean losses on the same rows, corrected for skewness (`bounds.corrected`), over
+    entities where the schema's entity repeats. A base loss of 0 leaves growth undefined: NaN without bounds. A scenario that
+    the version cannot score keeps its place, with loss NaN and the `problem` in words.
+    """
+    candidate = side(scorer, holdout, y, scorer.schema, seed)
+    champion = None
+    if champion_scorer is not None:
+        champion = side(champion_scorer, holdout if champion_frame is None else champion_frame, y, scorer.schema, seed)
+    groups = _groups(holdout, scorer.schema, ordered=ordered)
+    outcomes: list[ScenarioOutcome] = []
+    for scenario, effect, rival in effects(candidate, champion, scenarios, seed):
+        outcomes.append(_outcome(candidate, scenario, effect, rival, groups, confidence))
+        if progress is not None:
+            progress(len(outcomes), len(scenarios))
+    by_name = {outcome.scenario: outcome for outcome in outcomes}
+    in_order = tuple(by_name[scenario.name] for scenario in scenarios)
+    return Degradation(
+        loss=losses.loss_name(scorer.schema),
+        rows=len(holdout),
+        seed=seed,
+        confidence=confidence,
+        base=_base(candidate),
+        scenarios=in_order,
+        breaks_at=breaks_at(in_order, break_limit),
+        break_limit=break_limit,
+    )
+
+
+def breaks_at(outcomes: Sequence[ScenarioOutcome], limit: float) -> dict[str, float | None]:
+    """For each feature scaled alone, the magnitude nearest to 1 whose growth's upper bound is over the limit; None where none is."""
+    scaled = [outcome for outcome in outcomes if outcome.kind == Kind.SCALE and len(outcome.features) == 1]
+    found: dict[str, float | None] = {outcome.features[0]: None for outcome in scaled}
+    for outcome in sorted(scaled, key=lambda outcome: abs(np.log(outcome.magnitude))):
+        upper, name = outcome.growth.upper, outcome.features[0]
+        if found[name] is None and upper is not None and upper > limit:
+            found[name] = outcome.magnitude
+    return found
+
+
+def _groups(holdout: pd.DataFrame, schema: Schema, *, ordered: bool) -> Grouping:
+    entities = holdout[schema.entity] if schema.entity is not None and schema.entity in holdout.columns else None
+    found = grouping(len(holdout), entities)
+    if not ordered or found.codes is not None:
+        return found
+    # Neighbours in runs of n^(1/3) rows: long enough to hold most of a short dependence, and many enough to judge by.
+    length = int(np.ceil(len(holdout) ** (1 / 3)))
+    codes = np.arange(len(holdout), dtype=np.int64) // max(length, 1)
+    return Grouping(codes, int(codes.max(initial=-1)) + 1, "blocks")
+
+
+def _base(candidate: Side) -> ScenarioOutcome:
+    base = unaffected(candidate)
+    return ScenarioOutcome(
+        scenario="base",
+        kind="base",
+        magnitude=1.0,
+        features=(),
+        rows=candidate.rows.rows,
+        loss=float(base.loss.mean()),
+        growth=Estimate(0.0, 0.0, 0.0),
+        lift=_lift(candidate, base),
+        rmse=_rmse(candidate, base),
+    )
+
+
+def _outcome(
+    candidate: Side, scenario: Scenario, effect: Effect | str, rival: Effect | None, groups: Grouping, confidence: float
+) -> ScenarioOutcome:
+    touched = scenario.touched(candidate.rows.rows)
+    if isinstance(effect, str):
+        nothing = Estimate(float("nan"))
+        return ScenarioOutcome(
+            scenario.name, scenario.kind, scenario.magnitude, scenario.features, touched, float("nan"), nothing, problem=effect
+        )
+    worse = None
+    if rival is not None:
+        worse = corrected(effect.growth - rival.growth, effect.influence - rival.influence, confidence, groups)
+    return ScenarioOutcome(
+        scenario=scenario.name,
+        kind=scenario.kind.value,
+        magnitude=scenario.magnitude,
+        features=scenario.features,
+        rows=touched,
+        loss=effect.mean_loss,
+        growth=corrected(effect.growth, effect.influence, confidence, groups),
+        lift=_lift(candidate, effect),
+        rmse=_rmse(candidate, effect),
+        worse_than_champion=worse,
+    )
+
+
+def _lift(candidate: Side, effect: Effect) -> float | None:
+    if candidate.schema.task is Task.REGRESSION:
+        return None
+    return losses.probability_lift(effect.outputs, candidate.y.astype(np.int64), effect.weights)
+
+
+def _rmse(candidate: Side, effect: Effect) -> float | None:
+    if candidate.schema.task is not Task.REGRESSION:
+        return None
+    return float(np.sqrt(np.average(effect.loss**2, weights=effect.weights)))

@@ -1,0 +1,204 @@
+"""The drift report in files: our measurement as JSON, and Evidently's HTML and JSON showing the same scores and verdicts."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from driftgate.lifecycle.canonical import plain
+from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
+from driftgate.lifecycle.schema import ColumnKind, Schema
+from driftgate.reports.drift import outputs
+from driftgate.reports.drift_reading import Sides, read
+
+PLOTTED_ROWS = 5_000
+"""Rows a side that plots are drawn from; scores come from all rows."""
+JSON_NAME = "drift.json"
+HTML_NAME = "drift.html"
+STAT_TESTS = {
+    "normalised_wasserstein": "Driftgate: Wasserstein distance in reference deviations, all rows",
+    "total_variation": "Driftgate: total variation of level shares, all rows",
+    "missing_rate": "Driftgate: change of the missing rate, all rows",
+    "unseen_mass": "Driftgate: share of unseen levels, all rows",
+}
+
+Outputs = npt.NDArray[np.float64]
+
+# Evidently keeps stat tests in a registry of the process, so one report is made at a time.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A column to draw: its result, its kind and the plotted values of both sides."""
+
+    result: ColumnDrift
+    numeric: bool
+    reference: pd.Series
+    current: pd.Series
+
+
+def write(
+    measurement: DriftMeasurement,
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    schema: Schema,
+    folder: Path,
+    *,
+    html: bool,
+    holdout_outputs: Outputs | None = None,
+    current_outputs: Outputs | None = None,
+) -> Mapping[str, str]:
+    """File names below the folder by format: `json`, and `html` where it was wanted and could be made.
+
+    The JSON document holds `measurement`, `evidently` (its own dictionary; None without HTML) and `problems`: columns that
+    Evidently could not draw, and why. A column that it cannot draw costs that column, never the report. The arguments are
+    those that the measurement was made of.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"json": JSON_NAME}
+    drawn_by_evidently, problems = None, []
+    if html:
+        columns, problems = _columns(measurement, reference, current, schema, holdout_outputs, current_outputs)
+        snapshot, shown, failed = _run(columns)
+        problems += failed
+        if snapshot is not None:
+            snapshot.save_html(str(folder / HTML_NAME))
+            files["html"] = HTML_NAME
+            drawn_by_evidently = json.loads(snapshot.json())
+    document = {"measurement": plain(measurement), "evidently": drawn_by_evidently, "problems": problems}
+    (folder / JSON_NAME).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return files
+
+
+def _columns(
+    measurement: DriftMeasurement,
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    schema: Schema,
+    holdout_outputs: Outputs | None,
+    current_outputs: Outputs | None,
+) -> tuple[list[_Drawn], list[str]]:
+    """What can be drawn, drifted first, and why the rest cannot."""
+    rng = np.random.default_rng((measurement.seed, 2))
+    pairs = [(result, read(schema.column(result.name), reference, current)) for result in measurement.columns]
+    if measurement.prediction and holdout_outputs is not None and current_outputs is not None:
+        pairs += [(measurement.prediction, sides) for sides in outputs(schema, holdout_outputs, current_outputs)]
+    drawn, problems = [], []
+    for result, sides in pairs:
+        reason = _undrawable(result, sides)
+        if reason:
+            problems.append(f"column {sides.name!r} is not in the HTML: {reason}")
+        else:
+            drawn.append(_drawn(result, sides, rng, taken={*schema.features}))
+    return sorted(drawn, key=lambda column: not column.result.drifted), problems
+
+
+def _undrawable(result: ColumnDrift, sides: Sides) -> str | None:
+    if result.score is None or result.limit is None:
+        return "it could not be measured"
+    for side, values in (("window", sides.current), ("reference", sides.reference)):
+        if not pd.notna(values).any():
+            return f"all its values in the {side} are missing"
+    return None
+
+
+def _drawn(result: ColumnDrift, sides: Sides, rng: np.random.Generator, taken: set[str]) -> _Drawn:
+    """The column with at most PLOTTED_ROWS values a side, missing ones left out, as types that Evidently does not lose."""
+    numeric = sides.kind is ColumnKind.NUMERIC
+    name = f"{sides.name} (model output)" if result.name != sides.name or sides.name in taken else sides.name
+    plotted = []
+    for values in (sides.reference, sides.current):
+        held = values[pd.notna(values)]
+        held = held if len(held) <= PLOTTED_ROWS else held[np.sort(rng.choice(len(held), PLOTTED_ROWS, replace=False))]
+        plotted.append(pd.Series(held, name=name, dtype=np.float64 if numeric else object))
+    return _Drawn(result, numeric, *plotted)
+
+
+def _run(columns: Sequence[_Drawn]) -> tuple[Any, Sequence[_Drawn], list[str]]:
+    """Evidently's snapshot (None where nothing could be drawn), what is in it, and why the rest is not."""
+    with _ONE_AT_A_TIME, _evidently_warnings():
+        try:
+            return (_snapshot(columns) if columns else None), columns, []
+        except Exception:  # noqa: BLE001 - Evidently raises anything; the columns are tried one by one to find whose fault it was
+            return _without_failing(columns)
+
+
+def _without_failing(columns: Sequence[_Drawn]) -> tuple[Any, Sequence[_Drawn], list[str]]:
+    kept, problems = [], []
+    for column in columns:
+        try:
+            _snapshot([column])
+            kept.append(column)
+        except Exception as error:  # noqa: BLE001 - a bad column costs that column, whatever Evidently makes of it
+            problems.append(f"column {column.reference.name!r} is not in the HTML: Evidently could not draw it ({error})")
+    return (_snapshot(kept) if kept else None), kept, problems
+
+
+def _snapshot(columns: Sequence[_Drawn]) -> Any:
+    """Evidently's result, in which every column is present with our score. Raises whatever Evidently raises, and ValueError."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.metrics import ValueDrift
+
+    methods = _registered(columns)
+    definition = DataDefinition(
+        numerical_columns=[str(column.reference.name) for column in columns if column.numeric],
+        categorical_columns=[str(column.reference.name) for column in columns if not column.numeric],
+    )
+    sides = [
+        Dataset.from_pandas(pd.concat([getattr(column, side) for column in columns], axis=1), data_definition=definition)
+        for side in ("current", "reference")
+    ]
+    metrics = [
+        ValueDrift(column=str(column.reference.name), method=methods[column.result.method], threshold=column.result.limit)
+        for column in columns
+    ]
+    snapshot = Report(metrics, include_tests=True).run(*sides)
+    _assert_complete(snapshot.dict(), columns)
+    return snapshot
+
+
+def _registered(columns: Sequence[_Drawn]) -> dict[str, str]:
+    """Names of stat tests, by our method, that answer with our score and verdict for the columns given."""
+    from evidently.legacy.calculations.stattests import StatTest, register_stattest
+    from evidently.legacy.core import ColumnType
+
+    results = {str(column.reference.name): column.result for column in columns}
+
+    def ours(reference: pd.Series, _current: pd.Series, _kind: object, _threshold: float) -> tuple[float, bool]:
+        result = results[str(reference.name)]
+        return float(result.score or 0.0), result.drifted
+
+    for method, display in STAT_TESTS.items():
+        kinds = [ColumnType.Numerical, ColumnType.Categorical]
+        register_stattest(StatTest(f"driftgate_{method}", display, kinds, 0.0), ours)
+    return {method: f"driftgate_{method}" for method in STAT_TESTS}
+
+
+def _assert_complete(found: Mapping[str, Any], columns: Sequence[_Drawn]) -> None:
+    values = {metric["config"]["column"]: float(metric["value"]) for metric in found["metrics"]}
+    for column in columns:
+        name = str(column.reference.name)
+        if name not in values:
+            raise ValueError(f"Evidently left column {name!r} out of its result")
+        if values[name] != column.result.score:
+            raise ValueError(f"Evidently shows {values[name]} for column {name!r}, where {column.result.score} was measured")
+
+
+@contextmanager
+def _evidently_warnings() -> Iterator[None]:
+    """Silences what Evidently and its web framework say about their own code; nothing in it is about the data at hand."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,149 @@
+"""`gate`, `promote`, `rollback`, `approve` and `reject`."""
+
+import uuid
+from typing import Any
+
+import click
+
+from driftgate.service.cli.shared import actor, gate_lines, json_option, model_option, remote, running, settings, show, verdict_mark
+
+NOBODY = 0
+"""`--expect 0` says: I expect that nothing serves yet."""
+
+
+@click.command()
+@click.argument("version", type=click.IntRange(min=1))
+@model_option
+@json_option
+def gate(version: int, model: str | None, as_json: bool) -> None:
+    """Gather the evidence on a version and judge it. Decides nothing. Exit 1 where a gate blocks."""
+    from driftgate.service.dispatch import dispatch
+
+    found = settings()
+    name = found.model(model)
+    service = remote(found)
+    if service is not None:
+        document = service.job(f"/v1/models/{name}/versions/{version}/gates", None)
+    else:
+        with running(found) as parts:
+            document = dispatch(parts.app, parts.roster, parts.jobs, "gate", f"gate-{uuid.uuid4()}", name, version, found.policy(name))
+    show(document, as_json, _gate_lines)
+    if document["verdict"] != "pass":
+        click.get_current_context().exit(1)
+
+
+def _gate_lines(document: dict[str, Any]) -> list[str]:
+    against = f" against champion {document['champion']}" if document["champion"] else ""
+    return [f"Version {document['version']}{against}: {verdict_mark(document['verdict'])}", *gate_lines(document["gates"])]
+
+
+@click.command()
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--expect", type=click.IntRange(min=0), help="Only if this version is the champion (0: none). By default: whoever it is now.")
+@click.option("--comment", default="", help="Why; kept in the ledger.")
+@click.option("--standard", type=click.Choice(["superior", "non_inferior"]), help="What it must show against the champion, this once.")
+@model_option
+@json_option
+def promote(version: int, expect: int | None, comment: str, standard: str | None, model: str | None, as_json: bool) -> None:
+    """Make a version the champion, if every gate lets it. Exit 1 where it is refused."""
+    from driftgate.lifecycle.flows.promoting import PromotionRequest
+    from driftgate.service.carrying import carry_out
+
+    found = settings()
+    name = found.model(model)
+    service = remote(found)
+    if service is not None:
+        document = service.promote(name, version, service.champion(name) if expect is None else expect or None, comment)
+    else:
+        with running(found) as parts:
+            expected = parts.app.ledger.champion(name) if expect is None else expect or None
+            parts.app.registry.version(name, version)
+            wish = PromotionRequest(str(uuid.uuid4()), name, version, expected, actor(), comment=comment)
+            document = carry_out(parts, wish, standard)
+    _finish(document, as_json)
+
+
+@click.command()
+@click.option("--to", type=click.IntRange(min=1), help="The earlier champion to go back to; by default the one before this.")
+@click.option("--comment", default="", help="Why; kept in the ledger.")
+@model_option
+@json_option
+def rollback(to: int | None, comment: str, model: str | None, as_json: bool) -> None:
+    """Go back to an earlier champion, at once."""
+    from driftgate.lifecycle.flows import promoting
+    from driftgate.lifecycle.ledger import Action
+    from driftgate.service.carrying import carry_out
+
+    found = settings()
+    name = found.model(model)
+    service = remote(found)
+    if service is not None:
+        document = service.roll_back(name, to, comment)
+    else:
+        with running(found) as parts:
+            target = promoting.rollback_target(name, to, parts.app.ledger)
+            serving = parts.app.ledger.champion(name)
+            wish = promoting.PromotionRequest(str(uuid.uuid4()), name, target, serving, actor(), Action.ROLLBACK, comment)
+            document = carry_out(parts, wish, None)
+    _finish(document, as_json)
+
+
+@click.command()
+@click.argument("promotion_id")
+@click.option("--comment", default="", help="Why; kept in the ledger.")
+@model_option
+@json_option
+def approve(promotion_id: str, comment: str, model: str | None, as_json: bool) -> None:
+    """Approve a promotion that awaits it, and carry it out. Not your own."""
+    from driftgate.service.carrying import carry_on
+
+    found = settings()
+    name = found.model(model)
+    service = remote(found)
+    if service is not None:
+        document = service.answer(name, promotion_id, "approve", comment)
+    else:
+        with running(found) as parts:
+            document = carry_on(parts, name, promotion_id, actor(), comment)
+    _finish(document, as_json)
+
+
+@click.command()
+@click.argument("promotion_id")
+@click.option("--comment", default="", help="Why; kept in the ledger.")
+@model_option
+@json_option
+def reject(promotion_id: str, comment: str, model: str | None, as_json: bool) -> None:
+    """Reject a promotion that awaits approval."""
+    from driftgate.lifecycle.flows import promoting
+    from driftgate.service import asking, documents
+
+    found = settings()
+    name = found.model(model)
+    service = remote(found)
+    if service is not None:
+        document = service.answer(name, promotion_id, "reject", comment)
+    else:
+        with running(found) as parts:
+            ledger = parts.app.ledger
+            asking.promotion_of(name, promotion_id, ledger)
+            document = documents.promotion(promoting.reject(promotion_id, actor(), comment, ledger), ledger.champion(name))
+    show(document, as_json, _promotion_lines)
+
+
+def _finish(document: dict[str, Any], as_json: bool) -> None:
+    show(document, as_json, _promotion_lines)
+    if document["state"] not in {"promoted", "awaiting_approval"}:
+        click.get_current_context().exit(1)
+
+
+def _promotion_lines(document: dict[str, Any]) -> list[str]:
+    head = f"{document['action'].capitalize()} of version {document['version']}: {verdict_mark(document['state'])}"
+    reasons = [] if document["gates"] else [f"  {reason}" for reason in document["reasons"]]
+    if document["state"] == "failed":
+        reasons = [f"  {reason}" for reason in document["reasons"]]
+    tail = f"Champion: {document['champion'] or 'none'}   (promotion {document['promotion_id']})"
+    return [head, *gate_lines(document["gates"]), *reasons, tail]
+
+
+COMMANDS = (gate, promote, rollback, approve, reject)

@@ -1,0 +1,83 @@
+"""`drift` and `status`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from driftgate.service.cli.shared import json_option, model_option, number, remote, running, settings, show, table, verdict_mark
+
+
+@click.command()
+@click.option("--version", type=click.IntRange(min=1), help="Against the snapshot of this version; by default the champion's.")
+@click.option("--current", type=click.Path(path_type=Path), help="A file of rows.")
+@click.option("--since", help="Or the logged payloads of the last 7d, 12h, 30m ...")
+@click.option("--html/--no-html", default=True, help="Also draw Evidently's page (slower).")
+@model_option
+@json_option
+def drift(version: int | None, current: Path | None, since: str | None, html: bool, model: str | None, as_json: bool) -> None:
+    """Measure drift of rows against the snapshot that a version was registered with."""
+    from driftgate.service import asking
+    from driftgate.service.dispatch import dispatch
+
+    if (current is None) == (since is None):
+        raise click.UsageError("give either --current FILE or --since SPAN")
+    found = settings()
+    name = found.model(model)
+    rows = asking.window_of(since) if since else found.plan(name, current).source
+    with running(found) as parts:
+        number_meant = version or asking.champion(parts.app.ledger, name)
+        request = asking.drifting(name, number_meant, rows, html=html)
+        if since:
+            parts.payloads.ship()
+        document = dispatch(parts.app, parts.roster, parts.jobs, "drift", request.key, request)
+    show(document, as_json, _drift_lines)
+
+
+def _drift_lines(document: dict[str, Any]) -> list[str]:
+    columns = [*document["columns"], *([document["prediction"]] if document["prediction"] else [])]
+    heading = ["column", "method", "score", "limit", "p", "verdict"]
+    rows = [[c["name"], c["method"], number(c["score"]), number(c["limit"]), number(c["p_value"], 2), _column_verdict(c)] for c in columns]
+    notes = [f"  {c['name']}: {finding}" for c in columns for finding in c["findings"]]
+    page = [f"Page: {document['html']} in the version's MLflow run (report {document['report']})"] if document["html"] else []
+    drifted = f"{len(document['drifted'])} of {len(columns)} drifted" if columns else "nothing could be measured"
+    head = f"{document['rows']} rows against the {document['reference_rows']} of version {document['version']}"
+    return [
+        f"{head}: {verdict_mark(document['verdict'])}, {drifted}",
+        *table([heading, *rows]),
+        *notes,
+        *(f"  problem: {problem}" for problem in document["problems"]),
+        f"Designed chance of any false alarm: {document['level']:.0%}",
+        *page,
+    ]
+
+
+def _column_verdict(column: dict[str, Any]) -> str:
+    return "DRIFT" if column["drifted"] else {"pass": "-"}.get(column["verdict"], column["verdict"])
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> None:
+    """What serves, since when, and what waits."""
+    from driftgate.service.standing import standing
+
+    found = settings()
+    service = remote(found)
+    if service is not None:
+        document = service.get("/v1/status")
+    else:
+        with running(found) as parts:
+            document = standing(parts.app)
+    show(document, as_json, _status_lines)
+
+
+def _status_lines(document: dict[str, Any]) -> list[str]:
+    rows = [
+        [m["model"], str(m["champion"] or "-"), str(m["candidate"] or "-"), (m["since"] or "-")[:19], "; ".join(m["alarms"]) or "-"]
+        for m in document["models"]
+    ]
+    return table([["model", "champion", "candidate", "since", "alarms"], *rows])
+
+
+COMMANDS = (drift, status)

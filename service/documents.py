@@ -1,0 +1,138 @@
+"""What commands and routes answer, as JSON documents. The keys are a contract: more may be added, none may go."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from driftgate.lifecycle.canonical import plain
+from driftgate.lifecycle.gates import Judgement
+from driftgate.lifecycle.ledger import Promotion
+from driftgate.lifecycle.measurements import Degradation, DriftMeasurement, ScenarioOutcome
+from driftgate.lifecycle.ports import Report
+from driftgate.lifecycle.versions import Version
+
+if TYPE_CHECKING:
+    from driftgate.service.durable.jobs import Job
+
+Document = dict[str, Any]
+
+
+def retrained(version: Version) -> Document:
+    """What `retrain` and `adopt` answer."""
+    return {
+        "model": version.model,
+        "version": version.number,
+        "run_id": version.run_id,
+        "snapshot_sha256": version.snapshot.sha256,
+        "metrics": plain(version.metrics),
+    }
+
+
+def version(found: Version, champion: int | None) -> Document:
+    """One version as the API lists it; `aliases` says `champion` for the one that the ledger names."""
+    aliases = sorted((set(found.aliases) - {"champion"}) | ({"champion"} if found.number == champion else set()))
+    return {
+        **retrained(found),
+        "aliases": aliases,
+        "created": found.created.isoformat(),
+        "artifact_sha256": found.artifact_sha256,
+        "snapshot": plain(found.snapshot),
+        "flavour": found.flavour,
+        "threshold": found.threshold,
+        "schema": plain(found.schema),
+    }
+
+
+def simulated(number: int, envelope: Degradation, report: Report) -> Document:
+    """What `simulate` answers."""
+    return {
+        "model": report.model,
+        "version": number,
+        "rows": envelope.rows,
+        "loss": envelope.loss,
+        "scenarios": [_scenario(outcome, envelope.loss) for outcome in (envelope.base, *envelope.scenarios)],
+        "breaks_at": plain(envelope.breaks_at),
+        "report": report.id,
+        "files": dict(report.files),
+    }
+
+
+def _scenario(outcome: ScenarioOutcome, loss: str) -> Document:
+    document: Document = {"scenario": outcome.scenario, loss: outcome.loss, "rows": outcome.rows, "growth": plain(outcome.growth)}
+    if loss == "log_loss":
+        return {**document, "probability_lift": outcome.lift}
+    return {**document, "rmse": outcome.rmse}
+
+
+def judged(model: str, number: int, champion: int | None, judgement: Judgement) -> Document:
+    """What `gate` answers."""
+    return {
+        "model": model,
+        "version": number,
+        "champion": champion,
+        "verdict": judgement.verdict.value,
+        "gates": plain(judgement.gates),
+        "evidence_sha256": judgement.evidence_sha256,
+        "policy_sha256": judgement.policy_sha256,
+    }
+
+
+def promotion(found: Promotion, champion: int | None) -> Document:
+    """What `promote`, `rollback`, `approve` and `reject` answer."""
+    return {
+        "promotion_id": found.id,
+        "model": found.model,
+        "action": found.action.value,
+        "version": found.version,
+        "state": found.state.value,
+        "champion": champion,
+        "previous_champion": found.expected_champion,
+        "gates": plain(found.gates),
+        "reasons": list(found.reasons),
+        "actor": found.actor,
+        "approver": found.approver,
+        "comment": found.comment,
+        "requested_at": found.requested_at.isoformat(),
+        "changed_at": found.changed_at.isoformat(),
+    }
+
+
+def drifted(measurement: DriftMeasurement, report: Report) -> Document:
+    """What `drift` answers. `html` is the artifact path of the page in the version's run; None where none was asked for."""
+    return {
+        "model": measurement.model,
+        "version": measurement.version,
+        "rows": measurement.rows,
+        "reference_rows": measurement.reference_rows,
+        "verdict": measurement.verdict.value,
+        "drifted": list(measurement.drifted),
+        "level": measurement.level,
+        "columns": plain(measurement.columns),
+        "prediction": plain(measurement.prediction),
+        "problems": list(measurement.problems),
+        "report": report.id,
+        "html": report.files.get("html"),
+    }
+
+
+def report(found: Report) -> Document:
+    """One kept report as the API lists it."""
+    return {
+        "id": found.id,
+        "model": found.model,
+        "version": found.version,
+        "kind": found.kind,
+        "created": found.created.isoformat(),
+        "verdict": found.verdict,
+        "summary": plain(found.summary),
+        "formats": sorted(found.files),
+    }
+
+
+def job(found: "Job") -> Document:
+    """One job."""
+    return {"job_id": found.id, "kind": found.kind, "state": found.state, "result": found.result, "error": found.error}
+
+
+def status(models: Sequence[Mapping[str, Any]]) -> Document:
+    """What `status` answers."""
+    return {"models": [dict(model) for model in models]}

@@ -1,0 +1,109 @@
+"""The worker: runs the workflows, takes over from dead workers, finishes what a crash left open."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.ledger import State
+from driftgate.service.application import Application
+from driftgate.service.durable.jobs import Jobs
+from driftgate.service.durable.workers import HEARTBEAT_SECONDS, Roster
+from driftgate.service.durable.workflows import APP_NAME, GENERATION, QUEUES, register
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+UPKEEP_SECONDS = 5.0
+
+
+class Worker:
+    """One worker process. At most one per process: DBOS keeps global state."""
+
+    def __init__(self, app: Application, roster: Roster, jobs: Jobs, workflow_url: str) -> None:
+        self._app = app
+        self._roster = roster
+        self._jobs = jobs
+        self._url = workflow_url
+        self._executor = ""
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Launches DBOS under a fresh executor id, and begins to work."""
+        from dbos import DBOS
+
+        self._executor = self._roster.join(GENERATION)
+        DBOS(
+            config={
+                "name": APP_NAME,
+                "system_database_url": self._url,
+                "application_version": GENERATION,
+                "executor_id": self._executor,
+                "log_level": "WARNING",
+                "console_log_level": "WARNING",
+                "notification_listener_polling_interval_sec": POLL_SECONDS,
+            }
+        )
+        register(self._app)
+        DBOS.launch()
+        for queue in sorted(set(QUEUES.values())):
+            DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
+        self._loop("heartbeat", HEARTBEAT_SECONDS, lambda: self._roster.beat(self._executor))
+        self._loop("upkeep", UPKEEP_SECONDS, self.upkeep)
+
+    def run(self) -> None:
+        """Works until `stop` is called."""
+        self._stop.wait()
+
+    def ask_to_stop(self) -> None:
+        """Makes `run` return; safe in a signal handler."""
+        self._stop.set()
+
+    def stop(self) -> None:
+        """Ends the work; what is half done is taken up by the next worker."""
+        from dbos import DBOS
+
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+        # The roster row stays: the next worker finds it dead, and takes over what was not finished in time.
+        DBOS.destroy(workflow_completion_timeout_sec=5)
+
+    def upkeep(self) -> None:
+        """Takes over from the dead, queues promotions that nobody runs, and puts aliases right."""
+        self._take_over()
+        for model in self._app.settings.models:
+            self._resume(model)
+            repaired = promoting.reconcile(model, self._app.desk)
+            if repaired:
+                logger.error(repaired)
+
+    def _take_over(self) -> None:
+        from dbos import DBOS
+
+        for executor in self._roster.dead():
+            # Unlike the public `resume_workflow`, this re-queues only what the dead executor still owns, so that two
+            # workers that notice its death together cannot start a workflow twice.
+            DBOS._recover_pending_workflows([executor])  # noqa: SLF001 - explained above
+            self._roster.leave(executor)
+
+    def _resume(self, model: str) -> None:
+        # A request may have reached the ledger and not the queue; the flow is idempotent, so asking again is safe.
+        for promotion in promoting.promotions(model, self._app.ledger):
+            if promotion.state is State.RUNNING:
+                self._jobs.promote(promotion, self._app.settings.policy(model))
+
+    def _loop(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        def run() -> None:
+            while True:
+                try:
+                    act()
+                except Exception:
+                    logger.exception("%s failed; it is tried again", name)
+                if self._stop.wait(seconds):
+                    return
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)

@@ -1,0 +1,179 @@
+"""Candidates measured: where registry, reports and the user's tests meet."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from driftgate.lifecycle.errors import InvalidData
+from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, Performance, SchemaCheck
+from driftgate.lifecycle.plan import ROW_ORDER
+from driftgate.lifecycle.ports import Evaluation, Examiner, Scorer
+from driftgate.lifecycle.schema import Schema
+from driftgate.lifecycle.versions import Training, Version
+from driftgate.service.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Versions(Protocol):
+    """Bound versions with their files, digest-checked: the registry."""
+
+    def scorer(self, version: Version) -> Scorer:
+        """The version, loaded."""
+        ...
+
+    def snapshot(self, version: Version, part: str) -> "pd.DataFrame":
+        """Its `train` or `holdout` rows, conformed."""
+        ...
+
+    def model_folder(self, version: Version) -> Path:
+        """The local folder of its artifact."""
+        ...
+
+
+class MeasuringExaminer(Examiner):
+    """Measures with `driftgate.reports`, on the snapshots that the registry keeps, by the seeds and limits of the settings."""
+
+    def __init__(self, settings: Settings, versions: Versions, progress: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._versions = versions
+        self._progress = progress
+
+    def evaluate(self, training: Training) -> Evaluation:
+        """Metrics and plots of a fresh training on its holdout."""
+        from driftgate.reports import performance, plots
+        from driftgate.service.staged import load_staged
+
+        self._progress(f"evaluating on {training.holdout_rows} holdout rows")
+        staged = load_staged(training)
+        outputs = staged.scorer.score(staged.holdout)
+        measured = performance.measure(
+            training.schema,
+            staged.holdout[training.schema.target],
+            outputs,
+            train=performance.target_stats(staged.train[training.schema.target], training.schema),
+            threshold=training.threshold,
+            confidence=self._settings.policy(training.model).confidence,
+            seed=self._seed(training.model),
+            entities=_entities(staged.holdout, training.schema),
+        )
+        drawn = plots.draw(
+            staged.scorer, staged.holdout, outputs, training.threshold, Path(training.folder) / "plots", seed=self._seed(training.model)
+        )
+        return Evaluation(measured, tuple(drawn))
+
+    def schema(self, candidate: Version, champion: Version | None) -> SchemaCheck:
+        """Whether the candidate can serve, and what a caller would notice."""
+        from driftgate.reports import schema_check
+
+        return schema_check.check(candidate.schema, None if champion is None else champion.schema)
+
+    def performance(self, candidate: Version) -> Performance:
+        """The candidate on its own holdout."""
+        from driftgate.reports import performance
+
+        self._progress("measuring performance")
+        schema, holdout = candidate.schema, self._versions.snapshot(candidate, "holdout")
+        return performance.measure(
+            schema,
+            holdout[schema.target],
+            self._versions.scorer(candidate).score(holdout),
+            train=performance.target_stats(self._versions.snapshot(candidate, "train")[schema.target], schema),
+            threshold=candidate.threshold,
+            confidence=self._settings.policy(candidate.model).confidence,
+            seed=self._seed(candidate.model),
+            entities=_entities(holdout, schema),
+        )
+
+    def comparison(self, candidate: Version, champion: Version) -> Comparison:
+        """Both on the candidate's holdout rows that the champion was not trained on."""
+        from driftgate.reports import comparison, losses
+
+        self._progress(f"comparing with champion {champion.number}")
+        schema, holdout = candidate.schema, self._versions.snapshot(candidate, "holdout")
+        mask = comparison.unseen(holdout, self._versions.snapshot(champion, "train"), schema)
+        rows = holdout[mask]
+        return comparison.compare(
+            self._versions.scorer(candidate).score(rows),
+            losses.align(self._versions.scorer(champion).score(shared(rows, champion)), champion.schema, schema),
+            losses.truth(rows[schema.target], schema),
+            schema,
+            champion=champion.number,
+            excluded=int((~mask).sum()),
+            entities=_entities(rows, schema),
+            ordered=self._ordered(candidate),
+            confidence=self._settings.policy(candidate.model).confidence,
+            seed=self._seed(candidate.model),
+        )
+
+    def degradation(self, candidate: Version, champion: Version | None) -> Degradation:
+        """The candidate's envelope, paired with the champion's where there is one."""
+        from driftgate.reports import degradation, losses, scenarios
+
+        self._progress("simulating drift")
+        asked = self._settings.models[candidate.model].simulation
+        schema, holdout = candidate.schema, self._versions.snapshot(candidate, "holdout")
+        chosen = scenarios.standard(schema, len(holdout), magnitudes=asked.magnitudes, kinds=asked.kinds, extra=asked.extra())
+        return degradation.simulate(
+            self._versions.scorer(candidate),
+            holdout,
+            losses.truth(holdout[schema.target], schema),
+            chosen,
+            seed=asked.seed,
+            confidence=self._settings.policy(candidate.model).confidence,
+            champion_scorer=None if champion is None else self._versions.scorer(champion),
+            champion_frame=None if champion is None else shared(holdout, champion),
+            break_limit=asked.break_limit,
+            ordered=self._ordered(candidate),
+        )
+
+    def behaviour(self, candidate: Version) -> Behaviour | None:
+        """What the user's tests say; None where none are configured."""
+        tests = self._settings.tests(candidate.model)
+        if not tests:
+            return None
+        from driftgate.service.usertests import CandidateFiles, run
+
+        self._progress(f"running the user tests ({', '.join(path.name for path in tests)})")
+        with tempfile.TemporaryDirectory(prefix="driftgate-candidate-") as folder:
+            files = CandidateFiles(
+                model=candidate.model,
+                version=candidate.number,
+                artifact=self._versions.model_folder(candidate),
+                flavour=candidate.flavour,
+                schema=candidate.schema,
+                threshold=candidate.threshold,
+                train=self._written(candidate, "train", Path(folder)),
+                holdout=self._written(candidate, "holdout", Path(folder)),
+                metrics=candidate.metrics,
+            )
+            return run(tests, self._settings.project, files, self._settings.policy(candidate.model).test_seconds)
+
+    def _written(self, version: Version, part: str, folder: Path) -> Path:
+        path = folder / f"{part}.parquet"
+        self._versions.snapshot(version, part).to_parquet(path, index=False)
+        return path
+
+    def _seed(self, model: str) -> int:
+        return self._settings.models[model].seed
+
+    def _ordered(self, version: Version) -> bool:
+        return version.schema.time is not None or self._settings.plan(version.model).time == ROW_ORDER
+
+
+def shared(rows: "pd.DataFrame", champion: Version) -> "pd.DataFrame":
+    """The candidate's rows as the champion takes them. Raises InvalidData where they lack a feature of the champion."""
+    lacking: Sequence[str] = [name for name in champion.schema.features if name not in rows.columns]
+    if lacking:
+        raise InvalidData(
+            f"champion {champion.number} cannot be compared on the candidate's snapshot, which lacks its features {', '.join(lacking)}: "
+            "name them in the model's features and retrain",
+            field=lacking[0],
+        )
+    return rows[list(champion.schema.features)]
+
+
+def _entities(rows: "pd.DataFrame", schema: Schema) -> Any:
+    return None if schema.entity is None else rows[schema.entity]

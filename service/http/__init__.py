@@ -1,0 +1,1 @@
+"""HTTP: routes that translate bodies to commands and named errors to statuses, and nothing else."""

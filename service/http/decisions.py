@@ -1,0 +1,114 @@
+"""Routes that retrain, judge and decide. Work is queued; the answer is an id to ask about."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+
+from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.flows.promoting import PromotionRequest
+from driftgate.lifecycle.ledger import Action, Promotion
+from driftgate.service import asking, documents
+from driftgate.service.documents import Document
+from driftgate.service.http.access import Approver, Trainer, Viewer
+from driftgate.service.http.bodies import ApprovalBody, DriftBody, PromotionBody, RetrainBody, RollbackBody
+from driftgate.service.http.parts import Model, Parts, Wired
+
+router = APIRouter(prefix="/v1/models/{model}", tags=["decisions"])
+jobs_router = APIRouter(prefix="/v1/jobs", tags=["decisions"])
+
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+
+
+@router.post("/retrain", status_code=202)
+def retrain(model: Model, body: RetrainBody, parts: Wired, actor: Trainer) -> Document:
+    """A retrain, queued."""
+    data = asking.file_below(parts.settings.project, body.data) if body.data else None
+    request = asking.retraining(parts.settings, model, actor.name, reason=body.reason, search=body.search, data=data)
+    return {"job_id": parts.jobs.enqueue("retrain", request.key, request)}
+
+
+@router.post("/versions/{version}/gates", status_code=202)
+def gate(model: Model, version: int, parts: Wired, _: Trainer) -> Document:
+    """A judgement that decides nothing, queued."""
+    parts.app.registry.version(model, version)
+    return {"job_id": parts.jobs.enqueue("gate", f"gate-{uuid.uuid4()}", model, version, parts.settings.policy(model))}
+
+
+@router.post("/versions/{version}/simulation", status_code=202)
+def simulate(model: Model, version: int, parts: Wired, _: Trainer) -> Document:
+    """A degradation simulation, queued."""
+    parts.app.registry.version(model, version)
+    request = asking.simulation(model, version)
+    return {"job_id": parts.jobs.enqueue("simulation", request.key, request)}
+
+
+@router.post("/drift", status_code=202)
+def drift(model: Model, body: DriftBody, parts: Wired, _: Trainer) -> Document:
+    """A drift report over logged payloads, queued."""
+    version = body.version or asking.champion(parts.app.ledger, model)
+    parts.app.registry.version(model, version)
+    request = asking.drifting(model, version, asking.window_of(body.since), html=True)
+    return {"job_id": parts.jobs.enqueue("drift", request.key, request)}
+
+
+@jobs_router.get("/{job_id}")
+def job(job_id: str, parts: Wired, _: Viewer) -> Document:
+    """A job as it stands: `queued`, `running`, `done` with its result, or `failed` with the reason."""
+    return documents.job(parts.jobs.find(job_id))
+
+
+@router.post("/promotions", status_code=202)
+def promote(model: Model, body: PromotionBody, parts: Wired, actor: Trainer, idempotency_key: IdempotencyKey = None) -> Document:
+    """A promotion, recorded and queued. 409 where the champion is not the expected one."""
+    parts.app.registry.version(model, body.version)
+    wish = PromotionRequest(
+        _promotion_id(model, idempotency_key), model, body.version, body.expected_champion, actor.name, comment=body.comment
+    )
+    return _queued(promoting.request(wish, parts.app.ledger), parts)
+
+
+@router.post("/rollback", status_code=202)
+def roll_back(model: Model, body: RollbackBody, parts: Wired, actor: Approver, idempotency_key: IdempotencyKey = None) -> Document:
+    """A rollback, recorded and queued."""
+    target = promoting.rollback_target(model, body.to, parts.app.ledger)
+    serving = parts.app.ledger.champion(model)
+    wish = PromotionRequest(_promotion_id(model, idempotency_key), model, target, serving, actor.name, Action.ROLLBACK, body.comment)
+    return _queued(promoting.request(wish, parts.app.ledger), parts)
+
+
+def _promotion_id(model: str, key: str | None) -> str:
+    return str(uuid.uuid4() if key is None else uuid.uuid5(uuid.NAMESPACE_URL, f"driftgate:{model}:{key}"))
+
+
+def _queued(promotion: Promotion, parts: Parts) -> Document:
+    parts.jobs.promote(promotion, parts.settings.policy(promotion.model))
+    return {"promotion_id": promotion.id, "state": promotion.state.value}
+
+
+@router.get("/promotions")
+def promotions(model: Model, parts: Wired, _: Viewer) -> Document:
+    """Every promotion and rollback of the model, newest first."""
+    champion = parts.app.ledger.champion(model)
+    return {"promotions": [documents.promotion(each, champion) for each in promoting.promotions(model, parts.app.ledger)]}
+
+
+@router.get("/promotions/{promotion_id}")
+def promotion(model: Model, promotion_id: str, parts: Wired, _: Viewer) -> Document:
+    """One promotion, with every gate and its reasons."""
+    return documents.promotion(asking.promotion_of(model, promotion_id, parts.app.ledger), parts.app.ledger.champion(model))
+
+
+@router.post("/promotions/{promotion_id}/approve", status_code=202)
+def approve(model: Model, promotion_id: str, body: ApprovalBody, parts: Wired, actor: Approver) -> Document:
+    """The promotion, approved and queued to be carried out."""
+    asking.promotion_of(model, promotion_id, parts.app.ledger)
+    return _queued(promoting.approve(promotion_id, actor.name, body.comment, parts.app.ledger), parts)
+
+
+@router.post("/promotions/{promotion_id}/reject")
+def reject(model: Model, promotion_id: str, body: ApprovalBody, parts: Wired, actor: Approver) -> Document:
+    """The promotion, rejected."""
+    asking.promotion_of(model, promotion_id, parts.app.ledger)
+    rejected = promoting.reject(promotion_id, actor.name, body.comment, parts.app.ledger)
+    return documents.promotion(rejected, parts.app.ledger.champion(model))

@@ -1,0 +1,51 @@
+"""What the routes work with."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from driftgate.lifecycle.errors import ModelNotFound
+from driftgate.lifecycle.ports import PayloadLog
+from driftgate.service.application import Application
+from driftgate.service.durable.jobs import Jobs
+from driftgate.service.durable.workers import Roster
+from driftgate.service.serving import ChampionFollower
+from driftgate.service.settings import Settings
+from driftgate.service.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything behind the API, wired once."""
+
+    app: Application
+    payloads: PayloadLog
+    follower: ChampionFollower
+    jobs: Jobs
+    roster: Roster
+    tokens: Tokens
+
+    @property
+    def settings(self) -> Settings:
+        """The settings read at start."""
+        return self.app.settings
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that answers this request."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Wired = Annotated[Parts, Depends(parts_of)]
+
+
+def declared(model: str, parts: Wired) -> str:
+    """The model's name, where it is declared. Raises ModelNotFound."""
+    if model not in parts.settings.models:
+        raise ModelNotFound(f"model {model} is not declared; declared: {', '.join(parts.settings.models)}", field="model")
+    return model
+
+
+Model = Annotated[str, Depends(declared)]

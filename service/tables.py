@@ -1,0 +1,33 @@
+"""The service's own tables: API tokens and living workers."""
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, UniqueConstraint
+
+from driftgate.registry.tables import MYSQL, NAMES, Instant
+
+metadata = MetaData(naming_convention=NAMES)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant),
+    Column("revoked", Instant),
+    Column("last_used", Instant),
+    UniqueConstraint("sha256"),
+    **MYSQL,
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("executor_id", String(128), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("application_version", String(64), nullable=False),
+    Column("started", Instant, nullable=False),
+    Column("heartbeat", Instant, nullable=False),
+    **MYSQL,
+)

@@ -1,0 +1,74 @@
+"""API tokens: made once, stored as hashes, each with a role."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+
+from sqlalchemy import Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError as AlreadyThere
+
+from driftgate.lifecycle.errors import InvalidRequest, NotFound, Unauthenticated
+from driftgate.service.tables import tokens
+
+PREFIX = "dg_"
+
+
+class Role(IntEnum):
+    """What a token may do; each role may do what the ones before it may."""
+
+    VIEWER = 1
+    PREDICTOR = 2
+    TRAINER = 3
+    APPROVER = 4
+    ADMIN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, and as what."""
+
+    name: str
+    role: Role
+
+
+class Tokens:
+    """The tokens table."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(self, name: str, role: Role, days: int | None = None) -> str:
+        """A new token, in clear for this once. Raises InvalidRequest where the name is taken."""
+        clear = PREFIX + secrets.token_urlsafe(32)
+        now = datetime.now(UTC)
+        expires = None if days is None else now + timedelta(days=days)
+        row = {"name": name, "sha256": _digest(clear), "role": role.name.lower(), "created": now, "expires": expires}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(tokens).values(row))
+        except AlreadyThere as error:
+            raise InvalidRequest(f"there is a token named {name} already; choose another name", field="name") from error
+        return clear
+
+    def revoke(self, name: str) -> None:
+        """Ends the token of that name at once. Raises NotFound."""
+        with self._engine.begin() as connection:
+            done = connection.execute(update(tokens).where(tokens.c.name == name).values(revoked=datetime.now(UTC)))
+        if done.rowcount == 0:
+            raise NotFound(f"there is no token named {name}")
+
+    def actor(self, clear: str) -> Actor:
+        """Who holds the token. Raises Unauthenticated where it is unknown, expired or revoked."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            row = connection.execute(select(tokens).where(tokens.c.sha256 == _digest(clear))).one_or_none()
+        now = datetime.now(UTC)
+        if row is None or row.revoked is not None or (row.expires is not None and row.expires <= now):
+            raise Unauthenticated("the token is unknown, expired or revoked")
+        return Actor(row.name, Role[row.role.upper()])
+
+
+def _digest(clear: str) -> str:
+    # The token has 256 random bits, so a plain hash cannot be searched for.
+    return hashlib.sha256(clear.encode()).hexdigest()

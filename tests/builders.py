@@ -1,0 +1,254 @@
+"""Values for tests: each builder gives a complete, valid one, and takes what the test is about as keywords."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from driftgate.lifecycle.canonical import sha256
+from driftgate.lifecycle.flows.promoting import PromotionRequest
+from driftgate.lifecycle.gates import Evidence
+from driftgate.lifecycle.ledger import Action, Kind, NewEvent
+from driftgate.lifecycle.measurements import (
+    Behaviour,
+    ColumnDrift,
+    Comparison,
+    Degradation,
+    DriftMeasurement,
+    Performance,
+    ScenarioOutcome,
+    SchemaCheck,
+)
+from driftgate.lifecycle.payloads import Arm, Outcome, Output, Payload, Window
+from driftgate.lifecycle.plan import ModelPlan, Scalar, Source
+from driftgate.lifecycle.ports import Evaluation, Report
+from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
+from driftgate.lifecycle.verdicts import Estimate, Verdict
+from driftgate.lifecycle.versions import RetrainRequest, Snapshot, Training, Version
+
+MODEL = "churn"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def a_schema(task: Task = Task.BINARY, **changes: Any) -> Schema:
+    """Two features, one of each kind; target `churned`, no entity and no time."""
+    classes = {Task.BINARY: ("no", "yes"), Task.MULTICLASS: ("high", "low", "mid"), Task.REGRESSION: ()}[task]
+    columns = (
+        Column("score", ColumnKind.NUMERIC, nullable=True, low=0.0, high=1.0),
+        Column("plan", ColumnKind.CATEGORICAL, levels=("basic", "pro")),
+    )
+    return replace(Schema(task=task, target="churned", columns=columns, classes=classes), **changes)
+
+
+def a_plan(model: str = MODEL, **changes: Any) -> ModelPlan:
+    return replace(ModelPlan(model=model, source=Source(path="churn.csv"), target="churned"), **changes)
+
+
+def a_retrain_request(key: str = "retrain-1", **changes: Any) -> RetrainRequest:
+    return replace(RetrainRequest(key=key, plan=a_plan(), actor="ada"), **changes)
+
+
+def a_training(folder: str = "staging", **changes: Any) -> Training:
+    """Names a folder; nothing is written into it."""
+    training = Training(
+        model=MODEL,
+        folder=folder,
+        schema=a_schema(),
+        params={"estimator": "logistic"},
+        threshold=0.5,
+        train_rows=750,
+        holdout_rows=250,
+        source="churn.csv",
+    )
+    return replace(training, **changes)
+
+
+def a_snapshot(content: str = "rows", train_rows: int = 750, holdout_rows: int = 250) -> Snapshot:
+    train, holdout = sha256([content, "train"]), sha256([content, "holdout"])
+    return Snapshot(sha256([train, holdout]), train, holdout, train_rows, holdout_rows)
+
+
+def a_version(number: int = 1, model: str = MODEL, **changes: Any) -> Version:
+    version = Version(
+        model=model,
+        number=number,
+        run_id=f"run-{number}",
+        schema=a_schema(),
+        snapshot=a_snapshot(f"{model}-{number}"),
+        artifact_sha256=sha256([model, number, "artifact"]),
+        flavour="sklearn",
+        threshold=0.5,
+        created=NOON + timedelta(hours=number),
+        metrics={"log_loss": 0.4},
+    )
+    return replace(version, **changes)
+
+
+def passing_performance(**changes: Any) -> Performance:
+    performance = Performance(
+        task=Task.BINARY,
+        rows=1000,
+        metrics={"accuracy": 0.85, "log_loss": 0.40, "roc_auc": 0.80},
+        auc=Estimate(0.80, 0.77, 0.83),
+        base_log_loss=0.56,
+    )
+    return replace(performance, **changes)
+
+
+def passing_regression_performance(**changes: Any) -> Performance:
+    performance = Performance(task=Task.REGRESSION, rows=1000, metrics={"mae": 2.0, "rmse": 3.0}, mae_advantage=Estimate(1.0, 0.8, 1.2))
+    return replace(performance, **changes)
+
+
+def passing_comparison(champion: int = 1, **changes: Any) -> Comparison:
+    """The candidate's log-loss is .40 against .44, and the difference is surely below zero."""
+    comparison = Comparison(
+        champion=champion,
+        loss="log_loss",
+        rows=1000,
+        excluded=0,
+        candidate_loss=0.40,
+        champion_loss=0.44,
+        difference=Estimate(-0.04, -0.06, -0.02),
+        confidence=0.95,
+        units="rows",
+        groups=1000,
+        seed=0,
+    )
+    return replace(comparison, **changes)
+
+
+def a_scenario(scenario: str = "score x1.05", upper: float | None = 0.03, **changes: Any) -> ScenarioOutcome:
+    """A univariate scaling by 1.05 whose growth has this upper bound."""
+    outcome = ScenarioOutcome(
+        scenario=scenario,
+        kind="scale",
+        magnitude=1.05,
+        features=("score",),
+        rows=1000,
+        loss=0.41,
+        growth=Estimate(0.02, 0.01, upper),
+        lift=2.5,
+    )
+    return replace(outcome, **changes)
+
+
+def passing_degradation(*scenarios: ScenarioOutcome, **changes: Any) -> Degradation:
+    """One univariate scenario and `moderate`, both within the default limits, unless others are given."""
+    moderate = a_scenario("moderate", kind="multivariate", features=("score", "plan"))
+    degradation = Degradation(
+        loss="log_loss",
+        rows=1000,
+        seed=0,
+        confidence=0.95,
+        base=a_scenario("base", kind="base", magnitude=1.0, features=(), growth=Estimate(0.0, 0.0, 0.0), loss=0.40),
+        scenarios=scenarios or (a_scenario(), moderate),
+        breaks_at={"score": None},
+    )
+    return replace(degradation, **changes)
+
+
+def passing_behaviour(**changes: Any) -> Behaviour:
+    return replace(Behaviour(collected=3, passed=3, failed=0, seconds=1.5, timed_out=False, exit_code=0), **changes)
+
+
+def passing_evidence(version: int = 2, champion: int | None = 1, **changes: Any) -> Evidence:
+    """Evidence that the default policy passes; a comparison only where there is a champion."""
+    evidence = Evidence(
+        model=MODEL,
+        version=version,
+        champion=champion,
+        schema=SchemaCheck(problems=(), changes=()),
+        performance=passing_performance(),
+        comparison=None if champion is None else passing_comparison(champion),
+        degradation=passing_degradation(),
+        behaviour=None,
+    )
+    return replace(evidence, **changes)
+
+
+def an_evaluation(**changes: Any) -> Evaluation:
+    return replace(Evaluation(performance=passing_performance(), plots=("plots/roc.png",)), **changes)
+
+
+def a_promotion_request(promotion_id: str = "p1", version: int = 2, expected: int | None = 1, **changes: Any) -> PromotionRequest:
+    asked = PromotionRequest(id=promotion_id, model=MODEL, version=version, expected_champion=expected, actor="ada")
+    return replace(asked, **changes)
+
+
+def an_event(kind: Kind = Kind.REQUESTED, subject: str = "p1", body: Mapping[str, Any] | None = None, **changes: Any) -> NewEvent:
+    """By default the request to promote version 1 where nothing serves; a `DECIDED` one names version 1."""
+    defaults: dict[Kind, Mapping[str, Any]] = {
+        Kind.REQUESTED: {"action": Action.PROMOTE.value, "version": 1, "expected_champion": None, "comment": ""},
+        Kind.DECIDED: {"version": 1, "previous": None, "action": Action.PROMOTE.value},
+    }
+    event = NewEvent(MODEL, subject, kind, "ada", defaults.get(kind, {}) if body is None else body)
+    return replace(event, **changes)
+
+
+def a_payload(prediction_id: str = "a", **changes: Any) -> Payload:
+    features: Mapping[str, Scalar] = {"score": 0.5, "plan": "pro"}
+    payload = Payload(
+        prediction_id=prediction_id,
+        model=MODEL,
+        version=1,
+        arm=Arm.CHAMPION,
+        entity_id="c1",
+        features=features,
+        output=Output("yes", (0.3, 0.7)),
+        event_time=NOON,
+        arrival_time=NOON + timedelta(seconds=1),
+    )
+    return replace(payload, **changes)
+
+
+def an_outcome(prediction_id: str | None = "a", value: str | float = "yes", **changes: Any) -> Outcome:
+    return replace(Outcome(model=MODEL, value=value, observed_at=NOON + timedelta(days=30), prediction_id=prediction_id), **changes)
+
+
+def a_window(hours: float = 24, start: datetime = NOON) -> Window:
+    return Window(start, start + timedelta(hours=hours))
+
+
+def a_report(report_id: str = "r1", **changes: Any) -> Report:
+    report = Report(
+        id=report_id,
+        model=MODEL,
+        version=1,
+        kind="drift",
+        created=NOON,
+        verdict="pass",
+        summary={"rows": 100},
+        files={"json": "drift/r1/report.json", "html": "drift/r1/report.html"},
+    )
+    return replace(report, **changes)
+
+
+def a_column_drift(name: str = "score", *, drifted: bool = False, **changes: Any) -> ColumnDrift:
+    column = ColumnDrift(
+        name=name,
+        method="wasserstein",
+        score=0.4 if drifted else 0.02,
+        p_value=0.001 if drifted else 0.6,
+        limit=0.1,
+        drifted=drifted,
+        verdict=Verdict.FAIL if drifted else Verdict.PASS,
+        rows=500,
+        reference_rows=1000,
+    )
+    return replace(column, **changes)
+
+
+def a_drift_measurement(*, drifted: bool = False, **changes: Any) -> DriftMeasurement:
+    """One feature and the prediction; the feature drifted or did not."""
+    measurement = DriftMeasurement(
+        model=MODEL,
+        version=1,
+        rows=500,
+        reference_rows=1000,
+        level=0.05,
+        verdict=Verdict.FAIL if drifted else Verdict.PASS,
+        columns=(a_column_drift(drifted=drifted),),
+        prediction=a_column_drift("prediction"),
+    )
+    return replace(measurement, **changes)

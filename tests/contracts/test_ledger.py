@@ -1,0 +1,287 @@
+"""What every ledger does: the fake, and the SQL one on each database."""
+
+import json
+import multiprocessing
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, text, update
+
+from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, LedgerBroken, StoreUnavailable
+from driftgate.lifecycle.ledger import ExpectedChampion, Kind, NewEvent, verify
+from driftgate.lifecycle.ports import Ledger
+from driftgate.registry.ledger import SqlLedger
+from driftgate.registry.tables import ledger as table
+from driftgate.service.database import connect, upgrade
+from tests.databases import KINDS, scratch_engine
+from tests.fakes import FakeLedger
+
+
+@pytest.fixture(params=["fake", *KINDS])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "fake":
+        yield FakeLedger()
+        return
+    with scratch_engine(request.param, tmp_path) as engine:
+        upgrade(engine)
+        yield SqlLedger(engine)
+
+
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    with scratch_engine(request.param, tmp_path) as engine:
+        upgrade(engine)
+        yield engine
+
+
+def requested(subject: str, model: str = "churn", **body: Any) -> NewEvent:
+    return NewEvent(model, subject, Kind.REQUESTED, "ada", body)
+
+
+def decided(subject: str, version: int, model: str = "churn") -> NewEvent:
+    return NewEvent(model, subject, Kind.DECIDED, "driftgate", {"version": version})
+
+
+def test_an_empty_ledger_has_no_events_and_no_champion(ledger):
+    assert list(ledger.events()) == []
+    assert ledger.champion("churn") is None
+
+
+def test_the_events_form_an_unbroken_chain_in_order_of_appending(ledger):
+    appended = [ledger.append(requested(f"p{number}")) for number in range(5)]
+
+    assert list(ledger.events()) == appended
+    assert [event.sequence for event in appended] == [1, 2, 3, 4, 5]
+    assert verify(ledger.events()) == 5
+
+
+def test_a_second_append_of_a_subject_and_kind_returns_the_first_whatever_its_body(ledger):
+    first = ledger.append(requested("p1", comment="first"))
+
+    again = ledger.append(NewEvent("other", "p1", Kind.REQUESTED, "eve", {"comment": "second"}))
+
+    assert again == first
+    assert list(ledger.events()) == [first]
+
+
+def test_a_repeat_is_found_even_where_its_expectation_no_longer_holds(ledger):
+    first = ledger.append(decided("p1", 1), ExpectedChampion(None))
+
+    again = ledger.append(decided("p1", 1), ExpectedChampion(None))
+
+    assert again == first
+
+
+def test_the_champion_is_the_version_of_the_last_decision_on_that_model(ledger):
+    ledger.append(decided("p1", 1))
+    ledger.append(decided("p2", 7, model="other"))
+    ledger.append(decided("p3", 3))
+    ledger.append(NewEvent("churn", "p3", Kind.APPLIED, "driftgate", {"version": 9}))
+
+    assert (ledger.champion("churn"), ledger.champion("other"), ledger.champion("none")) == (3, 7, None)
+
+
+@pytest.mark.parametrize("expected", [None, 2])
+def test_an_expectation_that_does_not_hold_appends_nothing(ledger, expected):
+    ledger.append(decided("p1", 1))
+
+    with pytest.raises(ChampionMoved):
+        ledger.append(decided("p2", 3), ExpectedChampion(expected))
+
+    assert [event.subject for event in ledger.events()] == ["p1"]
+
+
+def test_an_expectation_is_of_the_event_s_own_model(ledger):
+    ledger.append(decided("p1", 5, model="other"))
+
+    ledger.append(decided("p2", 1), ExpectedChampion(None))
+    ledger.append(decided("p3", 2), ExpectedChampion(1))
+
+    assert ledger.champion("churn") == 2
+
+
+def test_events_are_those_of_the_model_and_of_the_subject(ledger):
+    ledger.append(requested("p1"))
+    ledger.append(requested("p2", model="other"))
+    ledger.append(decided("p1", 1))
+
+    assert [event.sequence for event in ledger.events(model="churn")] == [1, 3]
+    assert [event.sequence for event in ledger.events(subject="p2")] == [2]
+    assert list(ledger.events(model="other", subject="p1")) == []
+
+
+def test_subjects_that_differ_in_case_are_different(ledger):
+    ledger.append(requested("a"))
+    ledger.append(requested("A"))
+
+    assert [event.subject for event in ledger.events()] == ["a", "A"]
+
+
+def test_the_appended_event_equals_the_one_read_back(ledger):
+    body = {
+        "text": "Zürich 🚀 \u0000 \" ' \\ %", "float": 0.1 + 0.2, "tiny": 5e-324, "whole": 1.0, "big": 2**80, "no": None, "yes": True,
+        "nan": float("nan"), "when": datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), "pair": (1, 2), "deep": {"é": [[], {}]},
+        "long": "x" * 70_000,
+    }  # fmt: skip
+
+    appended = ledger.append(NewEvent("modèle", "p%1", Kind.JUDGED, "Ada Lovelace, 愛", body))
+
+    assert list(ledger.events()) == [appended]
+    assert verify(ledger.events()) == 1
+
+
+def test_what_cannot_be_stored_is_refused_by_name(engine):
+    ledger = SqlLedger(engine)
+    wrong = {
+        "subject": NewEvent("churn", "x" * 129, Kind.REQUESTED, "ada"),
+        "actor": NewEvent("churn", "p1", Kind.REQUESTED, "a\0da"),
+        "model": NewEvent("", "p1", Kind.REQUESTED, "ada"),
+        "body": NewEvent("churn", "p1", Kind.REQUESTED, "ada", {"comment": "\ud800"}),
+    }
+
+    for field, event in wrong.items():
+        with pytest.raises(InvalidRequest) as caught:
+            ledger.append(event)
+        assert caught.value.field == field
+
+    assert list(ledger.events()) == []
+
+
+def test_the_exported_lines_are_json_and_complete(engine):
+    ledger = SqlLedger(engine)
+    stored = [ledger.append(requested(f"p{number}", note="é")) for number in range(3)]
+
+    lines = [json.loads(json.dumps(line)) for line in ledger.export()]
+
+    assert [line["hash"] for line in lines] == [event.hash for event in stored]
+    assert datetime.fromisoformat(lines[0]["at"]) == stored[0].at
+
+
+def test_verification_reads_every_page(engine, monkeypatch):
+    monkeypatch.setattr("driftgate.registry.ledger.PAGE", 2)
+    ledger = SqlLedger(engine)
+    for number in range(5):
+        ledger.append(requested(f"p{number}"))
+
+    assert ledger.verify() == 5
+
+
+def test_a_ledger_without_its_tables_says_so(tmp_path):
+    ledger = SqlLedger(connect(f"sqlite:///{tmp_path / 'empty.db'}"))
+
+    for call in (ledger.events, lambda: ledger.champion("churn"), lambda: ledger.append(requested("p1"))):
+        with pytest.raises(StoreUnavailable, match="ledger"):
+            call()
+
+
+CHANGES = st.sampled_from([
+    {"at": datetime(2020, 1, 1, tzinfo=UTC)}, {"model": "other"}, {"subject": "other"}, {"kind": "failed"}, {"kind": "nonsense"},
+    {"actor": "eve"}, {"body": '{"version":99}'}, {"body": "{"}, {"body": "[]"}, {"body": "{} "}, {"previous": "f" * 64},
+    {"hash": "f" * 64}, {"sequence": 99}, {"sequence": 0}, {"sequence": -1},
+])  # fmt: skip
+
+
+def _disarm(engine: Engine) -> None:
+    """Whoever owns the database can drop its triggers: the hashes must find him."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE ledger DISABLE TRIGGER ALL"))
+            return
+        for verb in ("update", "delete"):
+            connection.execute(text(f"DROP TRIGGER IF EXISTS ledger_refuses_{verb}"))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(1, 6), change=CHANGES)
+def test_any_changed_row_is_found(engine, position, change):
+    ledger = _six_rows(engine)
+
+    with engine.begin() as connection:
+        connection.execute(update(table).where(table.c.sequence == position).values(change))
+
+    with pytest.raises(LedgerBroken):
+        ledger.verify()
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(1, 5), renumber=st.booleans())
+def test_any_row_removed_before_the_last_is_found_also_when_those_after_it_move_up(engine, position, renumber):
+    ledger = _six_rows(engine)
+
+    with engine.begin() as connection:
+        connection.execute(delete(table).where(table.c.sequence == position))
+        for later in range(position + 1, 7) if renumber else ():
+            connection.execute(update(table).where(table.c.sequence == later).values(sequence=later - 1))
+
+    with pytest.raises(LedgerBroken):
+        ledger.verify()
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pair=st.lists(st.integers(1, 6), min_size=2, max_size=2, unique=True))
+def test_any_two_rows_that_changed_places_are_found(engine, pair):
+    ledger = _six_rows(engine)
+
+    with engine.begin() as connection:
+        for old, new in ((pair[0], 100), (pair[1], pair[0]), (100, pair[1])):
+            connection.execute(update(table).where(table.c.sequence == old).values(sequence=new))
+
+    with pytest.raises(LedgerBroken):
+        ledger.verify()
+
+
+def _six_rows(engine: Engine) -> SqlLedger:
+    _disarm(engine)
+    with engine.begin() as connection:
+        connection.execute(delete(table))
+    ledger = SqlLedger(engine)
+    for version in range(1, 4):
+        ledger.append(requested(f"p{version}", number=version))
+        ledger.append(decided(f"p{version}", version))
+    assert ledger.verify() == 6
+    return ledger
+
+
+WRITERS, APPENDS, ROUNDS = 2, 40, 10
+
+
+def _write(url: str, writer: int, barrier: Any, wins: Any) -> None:
+    ledger = SqlLedger(connect(url))
+    barrier.wait(60)
+    for number in range(APPENDS):
+        ledger.append(requested(f"w{writer}-{number}"))
+    for turn in range(ROUNDS):
+        barrier.wait(60)
+        try:
+            ledger.append(decided(f"turn{turn}-w{writer}", 10 * (turn + 1) + writer), ExpectedChampion(ledger_champion(turn, ledger)))
+        except ChampionMoved:
+            continue
+        wins.put((turn, writer))
+
+
+def ledger_champion(turn: int, ledger: SqlLedger) -> int | None:
+    """The champion that the turn before settled on; both writers expect the same one."""
+    before = [event for event in ledger.events(model="churn") if event.subject.startswith(f"turn{turn - 1}-")]
+    return None if turn == 0 else int(before[-1].body["version"])
+
+
+@pytest.mark.slow
+def test_racing_writers_leave_one_unbroken_chain_and_one_winner_of_each_decision(engine):
+    url = engine.url.render_as_string(hide_password=False)
+    context = multiprocessing.get_context("spawn")
+    barrier, wins = context.Barrier(WRITERS), context.Queue()
+    writers = [context.Process(target=_write, args=(url, writer, barrier, wins)) for writer in range(WRITERS)]
+
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
+    assert SqlLedger(engine).verify() == WRITERS * APPENDS + ROUNDS
+    assert sorted(turn for turn, _ in [wins.get(timeout=5) for _ in range(ROUNDS)]) == list(range(ROUNDS))

@@ -1,0 +1,149 @@
+"""What every payload log does: the fake, and the durable one over each database."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from driftgate.lifecycle.payloads import Arm, Window
+from driftgate.lifecycle.ports import PayloadLog
+from driftgate.payloads.log import DurablePayloadLog
+from driftgate.payloads.objects import FolderStore
+from driftgate.service.database import upgrade
+from tests.builders import MODEL, NOON, a_payload, a_window, an_outcome
+from tests.databases import KINDS, scratch_engine
+from tests.fakes import FakePayloadLog
+
+
+@pytest.fixture(params=["fake", *KINDS])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PayloadLog]:
+    if request.param == "fake":
+        yield FakePayloadLog()
+        return
+    with scratch_engine(request.param, tmp_path) as engine:
+        upgrade(engine)
+        durable = DurablePayloadLog(tmp_path / "outbox.db", engine, FolderStore(tmp_path / "store"))
+        yield durable
+        durable.close()
+
+
+def test_what_is_appended_and_shipped_is_read(log):
+    given = [a_payload("a"), a_payload("b", entity_id=None, arm=Arm.HEURISTIC, version=2)]
+
+    appended = log.append(given)
+    shipped = log.ship()
+
+    assert list(appended) == given
+    assert shipped == 2
+    assert list(log.read(MODEL, a_window())) == given
+
+
+def test_nothing_is_read_before_it_is_shipped(log):
+    log.append([a_payload("a")])
+
+    assert list(log.read(MODEL, a_window())) == []
+
+
+def test_shipping_again_moves_nothing(log):
+    log.append([a_payload("a")])
+    log.ship()
+
+    assert log.ship() == 0
+    assert len(log.read(MODEL, a_window())) == 1
+
+
+def test_appending_nothing_is_allowed(log):
+    assert list(log.append([])) == []
+    assert log.ship() == 0
+
+
+@pytest.mark.parametrize("ship_between", [False, True])
+def test_a_known_prediction_id_yields_the_payload_first_logged(log, ship_between):
+    first = a_payload("a", version=1)
+    log.append([first])
+    if ship_between:
+        log.ship()
+
+    again = log.append([a_payload("a", version=2), a_payload("b", version=2)])
+    log.ship()
+
+    assert [payload.version for payload in again] == [1, 2]
+    assert again[0] == first
+    assert [payload.version for payload in log.read(MODEL, a_window())] == [1, 2]
+
+
+def test_a_prediction_id_twice_in_one_batch_is_logged_once(log):
+    appended = log.append([a_payload("a", version=1), a_payload("a", version=2)])
+    log.ship()
+
+    assert [payload.version for payload in appended] == [1, 1]
+    assert len(log.read(MODEL, a_window())) == 1
+
+
+def test_prediction_ids_that_differ_in_case_are_different(log):
+    log.append([a_payload("a"), a_payload("A")])
+    log.ship()
+
+    assert [payload.prediction_id for payload in log.read(MODEL, a_window())] == ["A", "a"]
+
+
+def test_window_start_is_inclusive_and_end_is_exclusive(log):
+    moment = timedelta(microseconds=1)
+    times = {"before": NOON - moment, "start": NOON, "last": NOON + timedelta(hours=1) - moment, "end": NOON + timedelta(hours=1)}
+    log.append([a_payload(name, event_time=at) for name, at in times.items()])
+    log.ship()
+
+    read = log.read(MODEL, a_window(hours=1))
+
+    assert [payload.prediction_id for payload in read] == ["start", "last"]
+
+
+def test_reading_is_by_event_time_then_id_whatever_the_order_of_arrival(log):
+    later = NOON + timedelta(seconds=5)
+    log.append([a_payload("late", event_time=later), a_payload("b"), a_payload("B"), a_payload("_"), a_payload("é")])
+    log.ship()
+
+    assert [payload.prediction_id for payload in log.read(MODEL, a_window())] == ["B", "_", "b", "é", "late"]
+
+
+def test_reading_is_of_one_model_and_where_asked_of_one_version(log):
+    log.append([a_payload("a", version=1), a_payload("b", version=2), a_payload("c", model="other")])
+    log.ship()
+
+    assert [payload.prediction_id for payload in log.read(MODEL, a_window())] == ["a", "b"]
+    assert [payload.prediction_id for payload in log.read(MODEL, a_window(), version=2)] == ["b"]
+
+
+def test_times_keep_their_microseconds(log):
+    odd = NOON.replace(microsecond=999_999)
+    log.append([a_payload("a", event_time=odd, arrival_time=odd)])
+    log.ship()
+
+    (read,) = log.read(MODEL, Window(odd, odd + timedelta(microseconds=1)))
+
+    assert (read.event_time, read.arrival_time) == (odd, odd)
+
+
+def test_text_numbers_and_missing_values_survive(log):
+    features = {
+        "text": "Zürich 🚀 \u0000 \ud800 \" ' \\ %s", "float": 0.1 + 0.2, "tiny": 5e-324, "whole": 1.0, "big": 2**80, "negative": -(2**70),
+        "no": None, "yes": True, "éa b": "", "long": "x" * 100_000,
+    }  # fmt: skip
+    log.append([a_payload("名前", features=features, entity_id="Ünï")])
+    log.ship()
+
+    (read,) = log.read(MODEL, a_window())
+
+    assert dict(read.features) == features
+    assert [type(value) for value in read.features.values()] == [type(value) for value in features.values()]
+    assert (read.prediction_id, read.entity_id) == ("名前", "Ünï")
+
+
+def test_outcomes_are_counted_once(log):
+    by_id, by_entity = an_outcome("a"), an_outcome(None, entity_id="c1")
+
+    assert log.record([by_id, by_entity, by_id]) == 2
+    assert log.record([by_id, by_entity]) == 0
+    assert log.record([an_outcome(None, entity_id="c1", observed_at=NOON), an_outcome("b", 1.5)]) == 2
+    assert log.record([]) == 0

@@ -1,0 +1,84 @@
+"""Whole projects on disk, and the command line as a person runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+DATA = Path(os.environ.get("DRIFTGATE_TEST_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+def driftgate(project: Path, *arguments: str, timeout: float = 240, environment: dict[str, str] | None = None) -> Answer:
+    """The command, run in a process of its own in the project folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "driftgate.service", "--project", str(project), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=project,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def told(project: Path, *arguments: str, **options: Any) -> dict[str, Any]:
+    """The document of a command that must succeed."""
+    answer = driftgate(project, *arguments, "--json", **options)
+    assert answer.code == 0, f"driftgate {' '.join(arguments)} exited {answer.code}\n{answer.out}\n{answer.err}"
+    return answer.document
+
+
+def clients(rows: int, seed: int, slope: float) -> pd.DataFrame:
+    """Rows whose outcome follows `slope` times the score, so that a version fitted on another slope is clearly worse."""
+    rng = np.random.default_rng(seed)
+    score = rng.normal(0, 1, rows)
+    chance = 1 / (1 + np.exp(-slope * score))
+    return pd.DataFrame(
+        {
+            "score": score.round(5),
+            "visits": rng.poisson(4, rows),
+            "plan": rng.choice(["free", "team", "pro"], rows),
+            "churned": np.where(rng.random(rows) < chance, "yes", "no"),
+        }
+    )
+
+
+SETTINGS = """
+[models.churn]
+target = "churned"
+positive = "yes"
+time = "row_order"
+estimator = {name = "logistic"}
+
+[models.churn.source]
+path = "first.csv"
+"""
+
+
+def small_project(folder: Path, rows: int = 1600) -> Path:
+    """A project with two data files between which the relation turned round."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clients(rows, 1, 0.8).to_csv(folder / "first.csv", index=False)
+    clients(rows, 2, -2.0).to_csv(folder / "second.csv", index=False)
+    (folder / "driftgate.toml").write_text(SETTINGS)
+    return folder

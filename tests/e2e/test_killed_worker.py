@@ -1,0 +1,85 @@
+"""A worker killed at any step of a promotion: the next one ends it as promoted or refused, never half."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.ledger import Kind, State, verify
+from driftgate.service.bootstrap import Running, wire
+from driftgate.service.settings import load
+from tests.e2e.projects import small_project, told
+
+# The steps of a promotion in their order. Whoever changes it also changes GENERATION in service/durable/workflows.py.
+STEPS = [
+    "ledger.events",
+    "ledger.events",
+    "ledger.events",
+    "registry.version",
+    "registry.verify",
+    "registry.version",
+    "examiner.schema",
+    "examiner.performance",
+    "examiner.comparison",
+    "examiner.degradation",
+    "examiner.behaviour",
+    "ledger.append",
+    "ledger.events",
+    "ledger.append",
+    "ledger.champion",
+    "registry.point_champion",
+    "ledger.append",
+    "ledger.events",
+    "ledger.champion",
+]
+MOMENTS = ["before", "after"] if os.environ.get("DRIFTGATE_SOAK") == "1" else ["after"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = small_project(tmp_path_factory.mktemp("killed"))
+    told(folder, "retrain")
+    told(folder, "promote", "1")
+    told(folder, "retrain", "--data", "second.csv")
+    return folder
+
+
+def die(project: Path, step: int, moment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.e2e.dying_worker", str(project), str(step), moment]
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=Path(__file__).parents[2], check=False)
+
+
+def wired(project: Path) -> Running:
+    return wire(load(project), lambda _: None)
+
+
+@pytest.mark.slow
+def test_a_promotion_takes_the_steps_named_here(project: Path) -> None:
+    done = die(project, len(STEPS) + 1, "before")
+
+    assert done.returncode == 0, done.stderr
+    assert (project / "steps.txt").read_text().split() == STEPS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("step", range(1, len(STEPS) + 1))
+def test_a_promotion_killed_at_a_step_ends_whole_after_a_restart(project: Path, step: int, moment: str) -> None:
+    killed = die(project, step, moment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    promotion_id = (project / "promotion.txt").read_text()
+
+    restarted = die(project, 0, "before")
+
+    assert restarted.returncode == 0, restarted.stderr
+    assert (project / "recovered.txt").read_text() == "2"
+    parts = wired(project)
+    events = parts.app.ledger.events(subject=promotion_id)
+    assert promoting.found(promotion_id, parts.app.ledger).state is State.PROMOTED
+    assert [event.kind for event in events] == [Kind.REQUESTED, Kind.JUDGED, Kind.DECIDED, Kind.APPLIED]
+    verify(parts.app.ledger.events())
+    parts.close()

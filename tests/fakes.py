@@ -1,0 +1,365 @@
+"""One in-memory fake per port, as strict as the port's docstrings. The contract suites run over these and the real adapters alike."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from driftgate.lifecycle import ledger as chain
+from driftgate.lifecycle.canonical import canonical, plain
+from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, VersionNotFound
+from driftgate.lifecycle.ledger import GENESIS, Event, ExpectedChampion, NewEvent
+from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
+from driftgate.lifecycle.payloads import Outcome, Payload, Window
+from driftgate.lifecycle.plan import Source
+from driftgate.lifecycle.ports import Evaluation, Report
+from driftgate.lifecycle.schema import Schema, Task
+from driftgate.lifecycle.versions import RetrainRequest, Training, Version
+from tests.builders import (
+    NOON,
+    a_drift_measurement,
+    a_schema,
+    a_training,
+    a_version,
+    an_evaluation,
+    passing_comparison,
+    passing_degradation,
+    passing_performance,
+)
+
+
+@dataclass
+class Ticking:
+    """A clock that moves one second each time it is read."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@dataclass
+class FakeLedger:
+    """The ledger as a list. Bodies go through JSON, as they would on their way into a table."""
+
+    clock: Callable[[], datetime] = field(default_factory=Ticking)
+    stored: list[Event] = field(default_factory=list)
+    lock: RLock = field(default_factory=RLock)
+
+    def append(self, event: NewEvent, expect: ExpectedChampion | None = None) -> Event:
+        with self.lock:
+            for known in self.stored:
+                if (known.subject, known.kind) == (event.subject, event.kind):
+                    return known
+            if expect is not None and (serving := self.champion(event.model)) != expect.version:
+                raise ChampionMoved(f"the champion of {event.model} is {serving}, not {expect.version}", field="expected_champion")
+            bare = replace(event, body=json.loads(json.dumps(plain(event.body))))
+            previous = self.stored[-1].hash if self.stored else GENESIS
+            self.stored.append(chain.chained(bare, len(self.stored) + 1, self.clock(), previous))
+            return self.stored[-1]
+
+    def events(self, model: str | None = None, subject: str | None = None) -> Sequence[Event]:
+        return tuple(event for event in self.stored if model in (None, event.model) and subject in (None, event.subject))
+
+    def champion(self, model: str) -> int | None:
+        return chain.champion(self.stored, model)
+
+
+@dataclass
+class FakeRegistry:
+    """Versions in a dictionary. Numbers in `tampered` fail their digest; `aliases` may be moved behind the ledger's back."""
+
+    bound: dict[tuple[str, int], Version] = field(default_factory=dict)
+    by_key: dict[str, Version] = field(default_factory=dict)
+    aliases: dict[tuple[str, str], int] = field(default_factory=dict)
+    tampered: set[int] = field(default_factory=set)
+    registered: list[tuple[RetrainRequest, Training, Evaluation]] = field(default_factory=list)
+    metrics: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
+
+    @classmethod
+    def holding(cls, *versions: Version) -> "FakeRegistry":
+        """A registry in which these versions are bound already."""
+        return cls(bound={(version.model, version.number): version for version in versions})
+
+    def register(self, request: RetrainRequest, training: Training, evaluation: Evaluation) -> Version:
+        if request.key not in self.by_key:
+            number = 1 + max((number for model, number in self.bound if model == training.model), default=0)
+            version = a_version(
+                number,
+                training.model,
+                schema=training.schema,
+                threshold=training.threshold,
+                metrics=dict(evaluation.performance.metrics),
+            )
+            version = replace(
+                version,
+                snapshot=replace(version.snapshot, train_rows=training.train_rows, holdout_rows=training.holdout_rows),
+            )
+            self.bound[training.model, number] = version
+            self.by_key[request.key] = version
+            self.aliases[training.model, "candidate"] = number
+            self.registered.append((request, training, evaluation))
+        first = self.by_key[request.key]
+        return self.version(first.model, first.number)
+
+    def version(self, model: str, number: int) -> Version:
+        if (model, number) not in self.bound:
+            raise VersionNotFound(f"model {model} has no version {number}", field="version")
+        names = sorted(alias for (named, alias), at in self.aliases.items() if (named, at) == (model, number))
+        version = self.bound[model, number]
+        return replace(version, aliases=tuple(names), metrics={**version.metrics, **self.metrics.get((model, number), {})})
+
+    def versions(self, model: str) -> Sequence[Version]:
+        return tuple(self.version(model, number) for named, number in sorted(self.bound) if named == model)
+
+    def verify(self, version: Version) -> None:
+        if version.number in self.tampered:
+            raise DigestMismatch(f"the artifact of version {version.number} of {version.model} is not the one registered: do not load it")
+
+    def record_metrics(self, version: Version, metrics: Mapping[str, float]) -> None:
+        self.metrics.setdefault((version.model, version.number), {}).update(metrics)
+
+    def champion_alias(self, model: str) -> int | None:
+        return self.aliases.get((model, "champion"))
+
+    def point_champion(self, model: str, number: int) -> None:
+        self.aliases[model, "champion"] = self.version(model, number).number
+
+
+@dataclass
+class FakeExaminer:
+    """Says what it was told to say; by default everything passes. `calls` names each measurement asked for, in order."""
+
+    evaluated: Evaluation = field(default_factory=an_evaluation)
+    checked: SchemaCheck = field(default_factory=lambda: SchemaCheck(problems=(), changes=()))
+    performed: Performance = field(default_factory=passing_performance)
+    compared: Comparison = field(default_factory=passing_comparison)
+    degraded: Degradation = field(default_factory=passing_degradation)
+    behaved: Behaviour | None = None
+    calls: list[str] = field(default_factory=list)
+
+    def evaluate(self, training: Training) -> Evaluation:
+        self.calls.append(f"evaluate {training.folder}")
+        return self.evaluated
+
+    def schema(self, candidate: Version, champion: Version | None) -> SchemaCheck:
+        self.calls.append(f"schema {candidate.number} {_number(champion)}")
+        return self.checked
+
+    def performance(self, candidate: Version) -> Performance:
+        self.calls.append(f"performance {candidate.number}")
+        return self.performed
+
+    def comparison(self, candidate: Version, champion: Version) -> Comparison:
+        self.calls.append(f"comparison {candidate.number} {champion.number}")
+        return replace(self.compared, champion=champion.number)
+
+    def degradation(self, candidate: Version, champion: Version | None) -> Degradation:
+        self.calls.append(f"degradation {candidate.number} {_number(champion)}")
+        return self.degraded
+
+    def behaviour(self, candidate: Version) -> Behaviour | None:
+        self.calls.append(f"behaviour {candidate.number}")
+        return self.behaved
+
+
+def _number(version: Version | None) -> int | None:
+    return None if version is None else version.number
+
+
+@dataclass
+class FakeTrainer:
+    """Hands over `training` for the asked model; raises InvalidData with the words in `unusable`, where there are some."""
+
+    training: Training = field(default_factory=a_training)
+    unusable: str | None = None
+    requests: list[RetrainRequest] = field(default_factory=list)
+
+    def train(self, request: RetrainRequest) -> Training:
+        self.requests.append(request)
+        if self.unusable is not None:
+            raise InvalidData(self.unusable)
+        return replace(self.training, model=request.plan.model)
+
+
+@dataclass
+class FakePayloadLog:
+    """The log as two dictionaries: `waiting` was appended, `shipped` can be read."""
+
+    waiting: dict[str, Payload] = field(default_factory=dict)
+    shipped: dict[str, Payload] = field(default_factory=dict)
+    outcomes: dict[tuple[str, ...], Outcome] = field(default_factory=dict)
+
+    def append(self, payloads: Sequence[Payload]) -> Sequence[Payload]:
+        return tuple(
+            self.shipped.get(payload.prediction_id) or self.waiting.setdefault(payload.prediction_id, payload) for payload in payloads
+        )
+
+    def ship(self) -> int:
+        moved = len(self.waiting)
+        self.shipped.update(self.waiting)
+        self.waiting.clear()
+        return moved
+
+    def read(self, model: str, window: Window, version: int | None = None) -> Sequence[Payload]:
+        found = (
+            payload
+            for payload in self.shipped.values()
+            if payload.model == model and window.start <= payload.event_time < window.end and version in (None, payload.version)
+        )
+        return tuple(sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id)))
+
+    def record(self, outcomes: Sequence[Outcome]) -> int:
+        known = len(self.outcomes)
+        for outcome in outcomes:
+            self.outcomes.setdefault(_identity(outcome), outcome)
+        return len(self.outcomes) - known
+
+
+def _identity(outcome: Outcome) -> tuple[str, ...]:
+    if outcome.prediction_id is not None:
+        return (outcome.model, "prediction", outcome.prediction_id)
+    return (outcome.model, "entity", str(outcome.entity_id), outcome.observed_at.isoformat())
+
+
+@dataclass
+class FakeReports:
+    """Kept reports and, by report and file name, the bytes that were in the folder."""
+
+    kept: dict[str, Report] = field(default_factory=dict)
+    contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def keep(self, report: Report, folder: str) -> Report:
+        for path in Path(folder).glob("**/*"):
+            if path.is_file():
+                self.contents[report.id, path.relative_to(folder).as_posix()] = path.read_bytes()
+        return self.kept.setdefault(report.id, report)
+
+    def listed(self, model: str) -> Sequence[Report]:
+        mine = (report for report in self.kept.values() if report.model == model)
+        return tuple(sorted(mine, key=lambda report: (report.created, report.id), reverse=True))
+
+
+@dataclass
+class FakeSimulator:
+    """Simulates what it was told to, and writes the envelope below `root`."""
+
+    root: Path
+    simulated: Degradation = field(default_factory=passing_degradation)
+    calls: list[tuple[int, str]] = field(default_factory=list)
+
+    def simulate(self, version: Version, key: str) -> tuple[Degradation, str, Mapping[str, str]]:
+        self.calls.append((version.number, key))
+        folder, files = _written(self.root, key, {"json": canonical(self.simulated)})
+        return self.simulated, folder, files
+
+
+@dataclass
+class FakeDriftMeter:
+    """Measures what it was told to, and writes a file of each asked format below `root`. `empty`: there are no rows at all."""
+
+    root: Path
+    measured: DriftMeasurement = field(default_factory=a_drift_measurement)
+    empty: bool = False
+    calls: list[tuple[int, Source | Window, bool]] = field(default_factory=list)
+
+    def measure(
+        self, version: Version, current: Source | Window, key: str, *, html: bool
+    ) -> tuple[DriftMeasurement, str, Mapping[str, str]]:
+        self.calls.append((version.number, current, html))
+        if self.empty:
+            raise InvalidData("there are no rows to measure: choose a longer window or another file")
+        measured = replace(self.measured, model=version.model, version=version.number)
+        texts = {"json": canonical(measured), **({"html": "<!doctype html><title>drift</title>"} if html else {})}
+        folder, files = _written(self.root, key, texts)
+        return measured, folder, files
+
+
+def _written(root: Path, key: str, texts: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    folder = root / key
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, text in texts.items():
+        (folder / f"report.{suffix}").write_text(text, encoding="utf-8")
+    return str(folder), {suffix: f"report.{suffix}" for suffix in texts}
+
+
+@dataclass
+class FakeScorer:
+    """Answers every row alike: `answer` is a row of probabilities (classification) or one number (regression)."""
+
+    schema: Schema = field(default_factory=a_schema)
+    answer: Sequence[float] | float | None = None
+    rows: list[int] = field(default_factory=list)
+
+    def score(self, frame: Any) -> Any:
+        self.rows.append(len(frame))
+        return np.tile(np.asarray(self._answer(), dtype=np.float64), (len(frame), 1) if self.schema.classes else len(frame))
+
+    def _answer(self) -> Sequence[float] | float:
+        if self.answer is not None:
+            return self.answer
+        if self.schema.task is Task.REGRESSION:
+            return 0.0
+        return [1 / len(self.schema.classes)] * len(self.schema.classes)
+
+
+class Crash(BaseException):
+    """The process died here. Not an Exception, so that no handler of the code under test can survive it."""
+
+
+def _crash(name: str) -> None:
+    raise Crash(name)
+
+
+@dataclass
+class Fuse:
+    """Counts port calls and acts after (or before) the one numbered `at`, counting from 1; None never acts.
+
+    `act` gets the name of the call; by default the process dies.
+    """
+
+    at: int | None = None
+    before: bool = False
+    act: Callable[[str], None] = _crash
+    calls: list[str] = field(default_factory=list)
+
+    def guarding(self, port: Any, names: Iterable[str]) -> Any:
+        """The port, with the named methods counted."""
+        return _Fused(port, self, frozenset(names))
+
+    def around(self, name: str, call: Callable[[], Any]) -> Any:
+        self.calls.append(name)
+        due = len(self.calls) == self.at
+        if due and self.before:
+            self.act(name)
+        result = call()
+        if due and not self.before:
+            self.act(name)
+        return result
+
+
+@dataclass(frozen=True)
+class _Fused:
+    port: Any
+    fuse: Fuse
+    names: frozenset[str]
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self.port, name)
+        if name not in self.names:
+            return attribute
+        return lambda *args, **kwargs: self.fuse.around(name, lambda: attribute(*args, **kwargs))
+
+
+def a_ledger_of(*events: NewEvent, expect: Mapping[int, ExpectedChampion] | None = None) -> FakeLedger:
+    """A ledger holding the events; `expect` gives conditions by position."""
+    ledger = FakeLedger()
+    for position, event in enumerate(events):
+        ledger.append(event, (expect or {}).get(position))
+    return ledger

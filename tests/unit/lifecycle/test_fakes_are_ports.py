@@ -1,0 +1,23 @@
+"""The type checker proves that each fake is its port; this file gives it the assignments to check, and Python the names."""
+
+from pathlib import Path
+
+from driftgate.lifecycle import ports
+from tests import fakes
+
+
+def test_each_port_has_a_fake(tmp_path: Path) -> None:
+    ledger: ports.Ledger = fakes.FakeLedger()
+    registry: ports.Registry = fakes.FakeRegistry()
+    examiner: ports.Examiner = fakes.FakeExaminer()
+    trainer: ports.Trainer = fakes.FakeTrainer()
+    log: ports.PayloadLog = fakes.FakePayloadLog()
+    reports: ports.Reports = fakes.FakeReports()
+    meter: ports.DriftMeter = fakes.FakeDriftMeter(tmp_path)
+    simulator: ports.Simulator = fakes.FakeSimulator(tmp_path)
+    scorer: ports.Scorer = fakes.FakeScorer()
+
+    named = {type(fake).__name__ for fake in (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer)}
+
+    protocols = {name for name, kind in vars(ports).items() if getattr(kind, "_is_protocol", False) and name != "Protocol"}
+    assert named == {f"Fake{name}" for name in protocols}
