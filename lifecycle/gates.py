@@ -127,17 +127,9 @@ def comparison_gate(comparison: Comparison | None, policy: Policy, champion: int
         "standard": policy.standard.value,
         "confidence": comparison.confidence,
     }
-    if comparison.rows < policy.minimum_rows:
-        reason = (
-            f"only {comparison.rows} rows that neither version was trained on ({comparison.excluded} were left out); "
-            f"at least {policy.minimum_rows} are needed: retrain on later data, or lower gates.minimum_rows"
-        )
-        return Gate("comparison", Verdict.UNDECIDED, (reason,), measured, limit)
-    if comparison.confidence < policy.confidence:
-        return Gate("comparison", Verdict.UNDECIDED, (_too_weak(comparison.confidence, policy),), measured, limit)
-    if not _finite(comparison.candidate_loss, comparison.champion_loss):
-        reason = f"{comparison.loss} is undefined for one of them on the {comparison.rows} shared unseen rows"
-        return Gate("comparison", Verdict.UNDECIDED, (reason,), measured, limit)
+    lacking = _lacking(comparison, policy)
+    if lacking:
+        return Gate("comparison", Verdict.UNDECIDED, (lacking,), measured, limit)
     verdict, relation = _against_line(comparison.difference, line)
     bounds = f"[{_number(comparison.difference.lower)}, {_number(comparison.difference.upper)}]"
     reason = (
@@ -146,6 +138,19 @@ def comparison_gate(comparison: Comparison | None, policy: Policy, champion: int
         f"one-sided {comparison.confidence:.0%} bounds {bounds}, {relation} {line:.4g} ({policy.standard.value.replace('_', '-')})"
     )
     return Gate("comparison", verdict, (reason,), measured, limit)
+
+
+def _lacking(comparison: Comparison, policy: Policy) -> str | None:
+    if comparison.rows < policy.minimum_rows:
+        return (
+            f"only {comparison.rows} rows that neither version was trained on ({comparison.excluded} were left out); "
+            f"at least {policy.minimum_rows} are needed: retrain on later data, or lower gates.minimum_rows"
+        )
+    if comparison.confidence < policy.confidence:
+        return _too_weak(comparison.confidence, policy)
+    if not _finite(comparison.candidate_loss, comparison.champion_loss):
+        return f"{comparison.loss} is undefined for one of them on the {comparison.rows} shared unseen rows"
+    return None
 
 
 def _against_line(estimate: Estimate, line: float) -> tuple[Verdict, str]:
@@ -199,7 +204,8 @@ def _scenario_findings(outcome: ScenarioOutcome, loss: str, policy: Policy) -> l
 def _growth_finding(outcome: ScenarioOutcome, loss: str, limit: float) -> tuple[Verdict, str]:
     growth = outcome.growth
     if growth.upper is None or not _finite(growth.value, growth.upper):
-        return Verdict.UNDECIDED, f"{outcome.scenario}: the growth of {loss} has no upper bound"
+        why = outcome.problem or f"the growth of {loss} has no upper bound"
+        return Verdict.UNDECIDED, f"{outcome.scenario}: {why}"
     if growth.upper <= limit:
         return Verdict.PASS, f"{outcome.scenario}: growth at most {growth.upper:.1%}"
     return (

@@ -20,6 +20,8 @@ QUIET = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # Standard output belongs to the command: one JSON document, perhaps.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # MLflow's own defaults wait for minutes: here durable workflows retry, and people want an answer.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
@@ -28,6 +30,7 @@ QUIET = {
 }
 """Environment that MLflow reads; what the user has set is left alone."""
 
+CHATTY = ("mlflow.store.db.utils", "mlflow.store.model_registry.abstract_store")
 SQL = {"sqlite", "postgresql", "mysql", "mssql"}
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE", "RESOURCE_ALREADY_EXISTS", "RESOURCE_CONFLICT"}
 DENIALS = {"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
@@ -121,9 +124,10 @@ class Connection:
 
 def _client(address: str) -> "MlflowClient":
     kind = loaded("mlflow").MlflowClient
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     if address.partition(":")[0].partition("+")[0] in SQL:
         loaded("mlflow.store.tracking.sqlalchemy_store")
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     made: MlflowClient = kind(tracking_uri=address, registry_uri=address)
     return made
 

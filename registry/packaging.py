@@ -2,7 +2,10 @@
 
 import logging
 import pickle
-from importlib.metadata import packages_distributions, version
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -75,10 +78,28 @@ def signature(schema: Schema) -> "ModelSignature":
 
 
 def requirements(modules: set[str]) -> list[str]:
-    """Pinned requirements, sorted, of the distributions that hold the modules, and of those every model needs."""
-    known = packages_distributions()
-    names = {*ALWAYS, *(known[module][0] for module in modules if module in known)}
-    return [f"{name}=={version(name)}" for name in sorted(names)]
+    """Pinned requirements, sorted, of the distributions that hold the modules, and of those every model needs.
+
+    A module that no distribution holds (a file of the user's project) is left out: nothing could install it.
+    """
+    named = {_distribution(module) for module in modules - sys.stdlib_module_names}
+    return [f"{name}=={version(name)}" for name in sorted({*ALWAYS, *(name for name in named if name)})]
+
+
+def _distribution(module: str) -> str | None:
+    if module == "sklearn":
+        return "scikit-learn"
+    try:
+        version(module)
+    except PackageNotFoundError:
+        return _by_module().get(module, [None])[0]
+    return module
+
+
+@cache
+def _by_module() -> Mapping[str, list[str]]:
+    """Distributions by module. Reads the file list of every installed one, which takes seconds: asked only where names differ."""
+    return packages_distributions()
 
 
 def _fitted(path: Path) -> tuple[Any, set[str]]:

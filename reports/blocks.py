@@ -42,7 +42,8 @@ def block_bounds(values: Floats, confidence: float, seed: int) -> tuple[float | 
 def block_length(values: Floats) -> tuple[int, float]:
     """Rows per block, and the sum over lags of |lag| x autocovariance, which the shortfall of blocks of that length follows.
 
-    The automatic choice of Politis and White (2004, section 3.2), corrected by Patton, Politis and White (2009). At least the cube root of the number of rows, so that a dependence the sample autocorrelation misses still counts.
+    The automatic choice of Politis and White (2004, section 3.2), corrected by Patton, Politis and White (2009). At
+    least the cube root of the number of rows, so that a dependence the sample autocorrelation misses still counts.
     """
     rows = len(values)
     lags = min(rows // 2, int(np.ceil(np.sqrt(rows))) + max(5, int(np.log10(rows))))

@@ -15,7 +15,7 @@ from driftgate.reports import drift_categorical, drift_numeric
 from driftgate.reports.drift_aspects import LEAST_USABLE, TOTAL_VARIATION, WASSERSTEIN, Aspect, Materiality, Pool, missing
 from driftgate.reports.drift_pool import pool, units
 from driftgate.reports.drift_reading import Sides, numbers, read, usable
-from driftgate.reports.drift_words import described, evidently_score
+from driftgate.reports.drift_words import described, evidently_score, strongest
 from driftgate.reports.resampling import step_down
 
 LEAST_ROWS = 50
@@ -158,7 +158,7 @@ def _shown(judged: list[_Judged], drifted: bool) -> _Judged | None:
 def _findings(name: str, sides: Sides, judged: list[_Judged], shown: _Judged | None, *, enough: bool, measured: bool) -> tuple[str, ...]:
     words = [*described(sides, enough and any(each.drifted for each in judged))]
     if sides.name != name:
-        words.insert(0, f"strongest in {sides.name}")
+        words.insert(0, strongest(sides))
     if not measured:
         words.append(f"fewer than {LEAST_USABLE} usable values on a side: the distribution could not be judged")
     if enough:

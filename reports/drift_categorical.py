@@ -60,7 +60,10 @@ def _distribution(column: str, table: pd.DataFrame, draws: FloatArray, pool: Poo
 
 
 def _unseen(column: str, table: pd.DataFrame, codes: IntArray, draws: FloatArray, pool: Pool, materiality: Materiality) -> Aspect:
-    """Unseen levels of chance add to real ones, so the limit is their sum; surprise by the count's first three cumulants."""
+    """Unseen levels of chance add to real ones, so the limit is their sum; surprise by the count's first three cumulants.
+
+    The count jumps by whole levels: half the smallest one is taken off, as a continuity correction.
+    """
     rows, window = pool.labels.rows, pool.labels.window_rows
     levels = np.bincount(codes)[1:]
     sizes, how_many = np.unique(levels[levels <= window], return_counts=True)
@@ -75,7 +78,7 @@ def _unseen(column: str, table: pd.DataFrame, codes: IntArray, draws: FloatArray
         effect=float(table.loc[table["reference"] == 0, "current"].sum()),
         limit=materiality.unseen_mass + chance,
         chance=chance,
-        surprises=_cumulant_surprise(ranked(draws[:, 2]), mean, variance, third),
+        surprises=_cumulant_surprise(ranked(draws[:, 2]) - sizes.min(initial=window) / 2, mean, variance, third),
     )
 
 

@@ -9,6 +9,7 @@ BINS = 1_000
 """Cells that pooled values are tested in; ties share a cell, and effects are computed from the values themselves."""
 NORMAL_IQR = 1.349
 WINSOR = 0.01
+FENCE = 3.0
 EVIDENTLY_LEAST_DEVIATION = 0.001
 
 
@@ -52,18 +53,31 @@ def distribution(column: str, reference: FloatArray, current: FloatArray, pool: 
     """The drift of the column's values; NaN is missing and left out. Both sides hold at least one value."""
     before, after = (side[np.isfinite(side)] for side in (reference, current))
     unit = spread(before, after)
+    low, high = fence(before, after, unit)
     codes, centres = _cells(np.concatenate([reference[pool.reference], current[pool.current]]))
     totals = np.bincount(codes, minlength=len(centres) + 1)[1:].astype(np.float64)
-    draws = pool.labels.apply(codes, len(centres) + 1, lambda table: _statistics(table[:, 1:], totals, centres))
-    chance = float(draws[1:, 0].mean()) / unit * pool.inflation
+    scales = (centres, np.clip(centres, low, high))
+    draws = pool.labels.apply(codes, len(centres) + 1, lambda table: _statistics(table[:, 1:], totals, scales))
+    chance = float(draws[1:, 2].mean()) / unit * pool.inflation
     return Aspect(
         column=column,
         method=WASSERSTEIN,
-        effect=wasserstein(before, after) / unit,
+        effect=wasserstein(np.clip(before, low, high), np.clip(after, low, high)) / unit,
         limit=beside_chance(materiality.normalised_wasserstein, chance),
         chance=chance,
-        surprises=surprise(draws).max(axis=1),
+        surprises=surprise(draws[:, :2]).max(axis=1),
     )
+
+
+def fence(reference: FloatArray, current: FloatArray, unit: float) -> tuple[float, float]:
+    """The range that values are drawn in to for the effect: FENCE units beyond the central 98 % of both sides.
+
+    Without it one value of 1e6 in the reference would move the distance by more than any drift of the rest, in the data and
+    in every relabelling alike.
+    """
+    low = min(float(np.quantile(side, WINSOR, method="inverted_cdf")) for side in (reference, current))
+    high = max(float(np.quantile(side, 1 - WINSOR, method="inverted_cdf")) for side in (reference, current))
+    return low - FENCE * unit, high + FENCE * unit
 
 
 def _cells(values: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -86,8 +100,8 @@ def _cells(values: FloatArray) -> tuple[IntArray, FloatArray]:
     return codes, np.bincount(cell, weights=values[held]) / np.bincount(cell)
 
 
-def _statistics(window: FloatArray, totals: FloatArray, centres: FloatArray) -> FloatArray:
-    """Wasserstein distance and Anderson-Darling statistic of each row of window counts; 0 where a side has no value.
+def _statistics(window: FloatArray, totals: FloatArray, scales: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Wasserstein distance, Anderson-Darling statistic and fenced distance of each row of window counts; 0 where a side is empty.
 
     Anderson-Darling: Scholz and Stephens (1987), equation 6 (ties allowed) for two samples, without its constant factor.
     """
@@ -99,7 +113,7 @@ def _statistics(window: FloatArray, totals: FloatArray, centres: FloatArray) -> 
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = below / inside - (pooled - below) / outside
         weight = totals[:-1] / rows / ((pooled / rows) * (1 - pooled / rows))
-        distance = np.abs(gap) @ np.diff(centres)
+        distance, fenced = (np.abs(gap) @ np.diff(centres) for centres in scales)
         darling = (gap**2 @ weight) * (inside * outside)[:, 0] / rows
-    found = np.column_stack([distance, darling])
+    found = np.column_stack([distance, darling, fenced])
     return np.where(np.isfinite(found), found, 0.0)

@@ -32,6 +32,11 @@ def held(sides: Sides) -> tuple[Values, Values]:
     return sides.reference[usable(sides.reference)], sides.current[usable(sides.current)]
 
 
+def strongest(sides: Sides) -> str:
+    """The finding that names which of several outputs the prediction's score was taken from."""
+    return f"strongest in {sides.name}"
+
+
 def described(sides: Sides, drifted: bool) -> tuple[str, ...]:
     """Findings about the column: how it was read, missing values, constants, unseen or out-of-range values; if drifted, what moved."""
     before, after = held(sides)

@@ -17,7 +17,9 @@ from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
 from driftgate.lifecycle.schema import ColumnKind, Schema
 from driftgate.reports.drift import outputs
+from driftgate.reports.drift_page import headed
 from driftgate.reports.drift_reading import Sides, read
+from driftgate.reports.drift_words import strongest
 
 PLOTTED_ROWS = 5_000
 """Rows a side that plots are drawn from; scores come from all rows."""
@@ -65,16 +67,18 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {"json": JSON_NAME}
-    drawn_by_evidently, problems = None, []
+    drawn_by_evidently = None
+    problems: list[str] = []
     if html:
         columns, problems = _columns(measurement, reference, current, schema, holdout_outputs, current_outputs)
-        snapshot, shown, failed = _run(columns)
+        snapshot, failed = _run(columns)
         problems += failed
         if snapshot is not None:
-            snapshot.save_html(str(folder / HTML_NAME))
+            page = headed(snapshot.get_html_str(as_iframe=False), measurement, (*measurement.problems, *problems))
+            (folder / HTML_NAME).write_text(page, encoding="utf-8")
             files["html"] = HTML_NAME
             drawn_by_evidently = json.loads(snapshot.json())
-    document = {"measurement": plain(measurement), "evidently": drawn_by_evidently, "problems": problems}
+    document = {"measurement": plain(measurement), "evidently": plain(drawn_by_evidently), "problems": problems}
     (folder / JSON_NAME).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return files
 
@@ -91,15 +95,21 @@ def _columns(
     rng = np.random.default_rng((measurement.seed, 2))
     pairs = [(result, read(schema.column(result.name), reference, current)) for result in measurement.columns]
     if measurement.prediction and holdout_outputs is not None and current_outputs is not None:
-        pairs += [(measurement.prediction, sides) for sides in outputs(schema, holdout_outputs, current_outputs)]
+        pairs += _prediction(measurement.prediction, outputs(schema, holdout_outputs, current_outputs))
     drawn, problems = [], []
     for result, sides in pairs:
         reason = _undrawable(result, sides)
         if reason:
             problems.append(f"column {sides.name!r} is not in the HTML: {reason}")
         else:
-            drawn.append(_drawn(result, sides, rng, taken={*schema.features}))
+            clash = result is measurement.prediction and sides.name in schema.features
+            drawn.append(_drawn(result, sides, rng, f"{sides.name} (model output)" if clash else sides.name))
     return sorted(drawn, key=lambda column: not column.result.drifted), problems
+
+
+def _prediction(result: ColumnDrift, every: list[Sides]) -> list[tuple[ColumnDrift, Sides]]:
+    """The output that the prediction's score was taken from: of several classes, the one named in its findings."""
+    return [(result, sides) for sides in every if len(every) == 1 or strongest(sides) in result.findings][:1]
 
 
 def _undrawable(result: ColumnDrift, sides: Sides) -> str | None:
@@ -111,10 +121,9 @@ def _undrawable(result: ColumnDrift, sides: Sides) -> str | None:
     return None
 
 
-def _drawn(result: ColumnDrift, sides: Sides, rng: np.random.Generator, taken: set[str]) -> _Drawn:
+def _drawn(result: ColumnDrift, sides: Sides, rng: np.random.Generator, name: str) -> _Drawn:
     """The column with at most PLOTTED_ROWS values a side, missing ones left out, as types that Evidently does not lose."""
     numeric = sides.kind is ColumnKind.NUMERIC
-    name = f"{sides.name} (model output)" if result.name != sides.name or sides.name in taken else sides.name
     plotted = []
     for values in (sides.reference, sides.current):
         held = values[pd.notna(values)]
@@ -123,16 +132,16 @@ def _drawn(result: ColumnDrift, sides: Sides, rng: np.random.Generator, taken: s
     return _Drawn(result, numeric, *plotted)
 
 
-def _run(columns: Sequence[_Drawn]) -> tuple[Any, Sequence[_Drawn], list[str]]:
-    """Evidently's snapshot (None where nothing could be drawn), what is in it, and why the rest is not."""
+def _run(columns: Sequence[_Drawn]) -> tuple[Any, list[str]]:
+    """Evidently's snapshot (None where nothing could be drawn), and why a column is not in it."""
     with _ONE_AT_A_TIME, _evidently_warnings():
         try:
-            return (_snapshot(columns) if columns else None), columns, []
+            return (_snapshot(columns) if columns else None), []
         except Exception:  # noqa: BLE001 - Evidently raises anything; the columns are tried one by one to find whose fault it was
             return _without_failing(columns)
 
 
-def _without_failing(columns: Sequence[_Drawn]) -> tuple[Any, Sequence[_Drawn], list[str]]:
+def _without_failing(columns: Sequence[_Drawn]) -> tuple[Any, list[str]]:
     kept, problems = [], []
     for column in columns:
         try:
@@ -140,7 +149,7 @@ def _without_failing(columns: Sequence[_Drawn]) -> tuple[Any, Sequence[_Drawn], 
             kept.append(column)
         except Exception as error:  # noqa: BLE001 - a bad column costs that column, whatever Evidently makes of it
             problems.append(f"column {column.reference.name!r} is not in the HTML: Evidently could not draw it ({error})")
-    return (_snapshot(kept) if kept else None), kept, problems
+    return (_snapshot(kept) if kept else None), problems
 
 
 def _snapshot(columns: Sequence[_Drawn]) -> Any:

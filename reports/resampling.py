@@ -80,13 +80,16 @@ def surprise(statistics: FloatArray) -> FloatArray:
 
 
 def pearson_surprise(deviates: FloatArray, skew: FloatArray) -> FloatArray:
-    """-ln of the upper tail of the Pearson type III distribution with mean 0, variance 1 and that skewness."""
+    """-ln of the upper tail of the Pearson type III distribution with mean 0, variance 1 and that skewness; 0 up to the mean.
+
+    Statistics here are surprising by being large only, and at a strong skew nearly all of the mass sits just below the mean.
+    """
     from scipy.special import gammaincc
 
     skew = np.maximum(skew, LEAST_SKEW)
     shape = 4 / skew**2
     tail = gammaincc(shape, np.maximum(shape + 2 * deviates / skew, 0))
-    return np.asarray(-np.log(np.maximum(tail, LEAST_TAIL)), dtype=np.float64)
+    return np.asarray(np.where(deviates > 0, -np.log(np.maximum(tail, LEAST_TAIL)), 0.0), dtype=np.float64)
 
 
 def step_down(surprises: FloatArray) -> FloatArray:

@@ -79,7 +79,7 @@ def _key(name: str, plan: ModelPlan, field: str | None) -> str:
     """The key of driftgate.toml that the field of an error, which may be a column, belongs to."""
     roles = {plan.target: "target", plan.entity: "entity", plan.time: "time"}
     known = {key.removeprefix("models.NAME.") for key, _ in keys(SettingsFile) if key.startswith("models.NAME.")}
-    below = roles.get(field) or (field if field in known else "source")
+    below = "source" if field is None else roles.get(field) or (field if field in known else "source")
     return f"models.{name}.{below}"
 
 

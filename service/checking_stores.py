@@ -77,7 +77,7 @@ def _mlflow(address: str) -> str:
     try:
         answer = httpx.get(f"{address}/health", timeout=SECONDS, follow_redirects=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise StoreUnavailable(f"no MLflow server answers at {masked(address)}: {error or type(error).__name__}") from error
+        raise StoreUnavailable(f"no MLflow server answers at {masked(address)}: {str(error) or type(error).__name__}") from error
     if answer.is_error:
         raise StoreUnavailable(f"{masked(address)}/health answers {answer.status_code}: is an MLflow server there?")
     return f"{masked(address)} answers"

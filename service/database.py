@@ -46,7 +46,7 @@ def connect(url: str) -> Engine:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    event.listen(engine, "handle_error", _name_lost_connection)
+    event.listen(engine, "handle_error", _name_lost_connection, retval=True)
     return engine
 
 
@@ -162,10 +162,11 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _name_lost_connection(context: ExceptionContext) -> None:
+def _name_lost_connection(context: ExceptionContext) -> StoreUnavailable | None:
     failed_to_connect = context.connection is None and isinstance(context.sqlalchemy_exception, DBAPIError)
     if (failed_to_connect or context.is_disconnect) and context.engine is not None:
-        context.chained_exception = _unavailable(context.engine, context.original_exception)
+        return _unavailable(context.engine, context.original_exception)
+    return None
 
 
 def _unavailable(engine: Engine, error: BaseException) -> StoreUnavailable:

@@ -6,7 +6,7 @@ tenure holds nobody any more, and whoever pays much goes. Nothing here is taken 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -30,10 +30,6 @@ NUMERIC: Final = (
 CATEGORICAL: Final = ("creative", "plan", "country")
 SPAN: Final = timedelta(days=90)
 
-CREATIVE: Final = ("none", "images", "video", "writing", "generated")
-PLANS: Final = ("free", "basic", "pro")
-COUNTRIES: Final = ("AT", "DE", "FR", "NL", "PL")
-
 
 @dataclass(frozen=True, slots=True)
 class _Between:
@@ -46,7 +42,24 @@ class _Between:
         return self.calm + drift * (self.drifted - self.calm)
 
 
-INTERCEPT = _Between(-1.62, -1.55)
+CREATIVE: Final = {
+    "none": _Between(0.30, 0.24),
+    "images": _Between(0.34, 0.24),
+    "video": _Between(0.16, 0.14),
+    "writing": _Between(0.20, 0.16),
+    "generated": _Between(0.0, 0.22),
+}
+PLANS: Final = {"free": _Between(0.50, 0.42), "basic": _Between(0.32, 0.38), "pro": _Between(0.18, 0.20)}
+COUNTRIES: Final = {
+    "AT": _Between(0.08, 0.08),
+    "DE": _Between(0.40, 0.30),
+    "FR": _Between(0.22, 0.20),
+    "NL": _Between(0.12, 0.12),
+    "PL": _Between(0.18, 0.30),
+}
+"""Shares of the levels."""
+
+INTERCEPT: Final = _Between(-1.62, -1.55)
 EFFECTS: Final = {
     "engagement": _Between(-0.35, -0.15),
     "profile_score": _Between(-0.45, 0.10),
@@ -64,7 +77,7 @@ PLAN_EFFECT: Final = {"free": 0.3, "basic": 0.0, "pro": -0.3}
 MISSING: Final = {"profile_score": 0.04, "average_stars": 0.08, "last_login_days": 0.02}
 
 
-def generate(rows: int, seed: int, start: datetime, until: datetime | None = None, drift: float = 0.0) -> pd.DataFrame:
+def generate(rows: int, seed: int, start: datetime, drift: float = 0.0, until: datetime | None = None) -> pd.DataFrame:
     """Clients as a frame of `rows` rows, sorted by `event_time`, spread evenly by chance over [start, until).
 
     Columns: `client_id` (text, unique for a seed), the features of NUMERIC (float64; some values are NaN) and CATEGORICAL
@@ -107,15 +120,15 @@ def _features(rows: int, rng: np.random.Generator, drift: float) -> pd.DataFrame
         "monthly_spend": spend.round(2),
         "support_tickets": rng.poisson(np.exp(-0.4 + 0.3 * drift - 0.2 * engagement)).astype(np.float64),
         "last_login_days": np.floor(rng.exponential(np.exp(1.9 + 0.2 * drift - 0.35 * engagement))),
-        "creative": _choice(rng, rows, CREATIVE, np.array([0.30, 0.34, 0.16, 0.20, 0.0]), np.array([0.24, 0.24, 0.14, 0.16, 0.22]), drift),
-        "plan": _choice(rng, rows, PLANS, np.array([0.5, 0.32, 0.18]), np.array([0.42, 0.38, 0.20]), drift),
-        "country": _choice(rng, rows, COUNTRIES, np.array([0.08, 0.4, 0.22, 0.12, 0.18]), np.array([0.08, 0.3, 0.2, 0.12, 0.3]), drift),
+        "creative": _choice(rng, rows, CREATIVE, drift),
+        "plan": _choice(rng, rows, PLANS, drift),
+        "country": _choice(rng, rows, COUNTRIES, drift),
     }
     return pd.DataFrame(columns)
 
 
-def _choice(rng: np.random.Generator, rows: int, levels: tuple[str, ...], calm: Floats, drifted: Floats, drift: float) -> Any:
-    return rng.choice(np.asarray(levels, dtype=object), size=rows, p=(1 - drift) * calm + drift * drifted)
+def _choice(rng: np.random.Generator, rows: int, shares: dict[str, _Between], drift: float) -> Any:
+    return rng.choice(np.asarray(list(shares), dtype=object), size=rows, p=[share.at(drift) for share in shares.values()])
 
 
 CENTRES: Final = {
@@ -142,6 +155,6 @@ def _log_odds(frame: pd.DataFrame, drift: float) -> Floats:
 
 
 def _times(rows: int, rng: np.random.Generator, start: datetime, end: datetime) -> npt.NDArray[np.datetime64]:
-    first = np.datetime64(start.replace(tzinfo=None), "s")
+    first = np.datetime64((start.astimezone(UTC) if start.tzinfo else start).replace(tzinfo=None), "s")
     seconds = np.sort(rng.integers(0, int((end - start).total_seconds()), size=rows))
     return (first + seconds.astype("timedelta64[s]")).astype("datetime64[ns]")

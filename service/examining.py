@@ -43,7 +43,7 @@ class MeasuringExaminer(Examiner):
 
     def evaluate(self, training: Training) -> Evaluation:
         """Metrics and plots of a fresh training on its holdout."""
-        from driftgate.reports import performance, plots
+        from driftgate.reports import losses, performance, plots
         from driftgate.service.staged import load_staged
 
         self._progress(f"evaluating on {training.holdout_rows} holdout rows")
@@ -60,9 +60,15 @@ class MeasuringExaminer(Examiner):
             entities=_entities(staged.holdout, training.schema),
         )
         drawn = plots.draw(
-            staged.scorer, staged.holdout, outputs, training.threshold, Path(training.folder) / "plots", seed=self._seed(training.model)
+            staged.scorer,
+            staged.holdout,
+            losses.truth(staged.holdout[training.schema.target], training.schema),
+            outputs,
+            Path(training.folder) / "plots",
+            threshold=training.threshold,
+            seed=self._seed(training.model),
         )
-        return Evaluation(measured, tuple(drawn))
+        return Evaluation(measured, tuple(f"plots/{name}" for name in drawn))
 
     def schema(self, candidate: Version, champion: Version | None) -> SchemaCheck:
         """Whether the candidate can serve, and what a caller would notice."""

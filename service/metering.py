@@ -10,7 +10,7 @@ from driftgate.lifecycle.payloads import Payload, Window
 from driftgate.lifecycle.plan import Source
 from driftgate.lifecycle.ports import DriftMeter, PayloadLog, Scorer
 from driftgate.lifecycle.versions import Version
-from driftgate.service.settings import Settings
+from driftgate.service.settings import Settings, disclosed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ class WindowMeter(DriftMeter):
             return frame_of_payloads(self._payloads.read(version.model, current), current)
         from driftgate.training import sources
 
-        return sources.read(current, self._settings.project)
+        return sources.read(disclosed(current), self._settings.project)
 
     def _apart(self, version: Version) -> Sequence[str]:
         plan = self._settings.plan(version.model)

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import click
 from driftgate.lifecycle.errors import DriftgateError
 from driftgate.service.settings import Settings
 
+START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 RESTART_PAUSE_SECONDS = 2.0
 
@@ -74,11 +76,11 @@ class Child:
 
 def children(settings: Settings) -> Sequence[Child]:
     """The processes of `up`. The MLflow UI is ours to start only where the tracking store is a local database."""
-    driftgate = (sys.executable, "-m", "driftgate.service", "--project", str(settings.project))
+    driftgate = (sys.executable, "-P", "-m", "driftgate.service", "--project", str(settings.project))
     found = [Child("api", (*driftgate, "serve")), Child("worker", (*driftgate, "worker"))]
     if "://" in settings.storage.mlflow and not settings.storage.mlflow.startswith("http"):
         ui = (
-            sys.executable, "-m", "mlflow", "server", "--backend-store-uri", settings.storage.mlflow,
+            sys.executable, "-P", "-m", "mlflow", "server", "--backend-store-uri", settings.storage.mlflow,
             "--default-artifact-root", settings.storage.mlflow_artifacts,
             "--host", settings.service.host, "--port", str(settings.service.mlflow_ui), "--workers", "1",
         )  # fmt: skip
@@ -97,7 +99,15 @@ class Group:
     def start(self) -> None:
         """Starts every process, each with a log of its own below the state folder."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        for child in children(self._settings):
+        found = {child.name: child for child in children(self._settings)}
+        ui = found.pop("mlflow", None)
+        if ui is not None:
+            # Two processes that make a new tracking store at once trip over each other's migrations.
+            new = not _exists(self._settings.storage.mlflow)
+            self._start_one(ui)
+            if new:
+                self._await_port(ui.name, self._settings.service.mlflow_ui)
+        for child in found.values():
             self._start_one(child)
 
     def tend(self) -> None:
@@ -124,6 +134,15 @@ class Group:
             except subprocess.TimeoutExpired:
                 _signal_group(process, signal.SIGKILL)
                 process.wait()
+
+    def _await_port(self, name: str, port: int) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._running[name].poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex((self._settings.service.host, port)) == 0:
+                    return
+            time.sleep(0.2)
+        click.echo(f"{name} does not listen on port {port} yet; see {self.log(name)}", err=True)
 
     def _start_one(self, child: Child) -> None:
         environment = {**os.environ, "DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -158,6 +177,10 @@ def stop_on_terminate() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+
+
+def _exists(store: str) -> bool:
+    return not store.startswith("sqlite:///") or Path(store.removeprefix("sqlite:///")).exists()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

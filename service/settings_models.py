@@ -25,7 +25,8 @@ _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
-def _model_name(name: str) -> str:
+def model_name(name: str) -> str:
+    """The name, where it can be a model's. Raises ValueError saying what it must be."""
     if not _NAME.fullmatch(name):
         raise ValueError("must be a name of at most 63 small letters, digits, _ and -, beginning with a letter or digit")
     if name in RESERVED_NAMES:
@@ -51,7 +52,7 @@ def _scalar(value: object) -> object:
     raise ValueError("must be text, a number, true or false")
 
 
-ModelName = Annotated[str, AfterValidator(_model_name)]
+ModelName = Annotated[str, AfterValidator(model_name)]
 ColumnName = Annotated[str, Field(min_length=1)]
 Parameter = Annotated[Any, AfterValidator(_scalar)]
 

@@ -25,7 +25,7 @@ class ReportingSimulator(Simulator):
         envelope = self._examiner.degradation(version, None)
         folder = Path(self._settings.state) / "staging" / key
         folder.mkdir(parents=True, exist_ok=True)
-        degradation_plot.draw(envelope, folder / "envelope.png", limit=self._settings.policy(version.model).growth_limit)
+        degradation_plot.draw(envelope, folder / "envelope.png")
         (folder / "envelope.md").write_text(degradation_plot.markdown(envelope), encoding="utf-8")
         (folder / "envelope.json").write_text(json.dumps(plain(envelope), indent=1), encoding="utf-8")
         return envelope, str(folder), {"png": "envelope.png", "md": "envelope.md", "json": "envelope.json"}

@@ -1,10 +1,12 @@
 """The trainer of this process, whose libraries are loaded when the first fit is asked for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from driftgate.lifecycle.ports import Trainer
 from driftgate.lifecycle.versions import RetrainRequest, Training
+from driftgate.service.settings import disclosed
 
 
 class LazyTrainer(Trainer):
@@ -17,4 +19,6 @@ class LazyTrainer(Trainer):
         """The training of the request, in its staging folder."""
         from driftgate.training.fit import LocalTrainer
 
-        return LocalTrainer(*self._arguments).train(request)
+        # Secrets in a source's address are resolved here, so that no request, ledger or run ever holds them.
+        plan = replace(request.plan, source=disclosed(request.plan.source))
+        return LocalTrainer(*self._arguments).train(replace(request, plan=plan))

@@ -2,9 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from sqlalchemy import Engine, make_url, text
@@ -13,6 +14,9 @@ from driftgate.service.database import connect
 
 SERVERS = {"postgres": "DRIFTGATE_TEST_POSTGRES", "mariadb": "DRIFTGATE_TEST_MARIADB"}
 KINDS = ("sqlite", *SERVERS)
+
+Migrated: TypeAlias = Callable[[str, Path], Engine]
+"""Gives an engine on a migrated database of a kind, without rows; SQLite files go into the folder."""
 
 
 @contextmanager

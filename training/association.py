@@ -34,7 +34,7 @@ def score(column: Cells, kind: ColumnKind, outcome: Floats | Codes, task: Task, 
     # One of two classes says all.
     judged = classes[1:] if len(classes) == 2 else classes  # noqa: PLR2004 - binary means two
     found = [_auc(outcome == code, _out_of_fold(bins, (outcome == code).astype(np.float64), fold)) for code in judged]
-    return float(np.mean(found)) if len(found) and np.isfinite(found).all() else None
+    return float(np.mean(found)) if found and np.isfinite(found).all() else None
 
 
 def summing_pairs(numeric: dict[str, Floats], outcome: Floats, least: float) -> list[tuple[str, str, float]]:

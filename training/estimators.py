@@ -28,12 +28,13 @@ _SET_BY_DRIFTGATE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """A built-in learner: the class for a task, the parameters it starts from, and the preprocessing it needs."""
+    """A built-in learner: a class per kind of task (or None), the preprocessing it needs, and the parameters it starts from."""
 
     classifier: Callable[[], Any] | None
     regressor: Callable[[], Any] | None
     style: Style
-    defaults: Mapping[str, Scalar]
+    classifying: Mapping[str, Scalar]
+    regressing: Mapping[str, Scalar]
 
 
 def _logistic() -> Any:
@@ -84,14 +85,29 @@ def _xgboost_regressor() -> Any:
     return XGBRegressor
 
 
+_FOREST = {"n_estimators": 200, "min_samples_leaf": 5}
+
 LEARNERS: Mapping[str, Learner] = {
-    "logistic": Learner(_logistic, None, Style.SCALED, {"max_iter": 1000}),
-    "linear": Learner(None, _ridge, Style.SCALED, {}),
+    "logistic": Learner(_logistic, None, Style.SCALED, {"max_iter": 1000}, {}),
+    "linear": Learner(None, _ridge, Style.SCALED, {}, {}),
     # Leaves of one row would give probabilities of 0 and 1.
-    "random_forest": Learner(_forest_classifier, _forest_regressor, Style.CODED, {"n_estimators": 200, "min_samples_leaf": 5}),
-    # Early stopping would hold out rows at random, which ordered or grouped rows forbid.
-    "hist_gradient_boosting": Learner(_boosting_classifier, _boosting_regressor, Style.CODED, {"early_stopping": False}),
-    "xgboost": Learner(_xgboost_classifier, _xgboost_regressor, Style.CODED, {"n_estimators": 200, "learning_rate": 0.1, "max_depth": 4}),
+    "random_forest": Learner(_forest_classifier, _forest_regressor, Style.CODED, _FOREST, _FOREST),
+    # Early stopping would hold out rows at random, which ordered or grouped rows forbid; so classifiers start small instead,
+    # because log-loss punishes the overconfidence of the libraries' defaults.
+    "hist_gradient_boosting": Learner(
+        _boosting_classifier,
+        _boosting_regressor,
+        Style.CODED,
+        {"early_stopping": False, "learning_rate": 0.05, "max_leaf_nodes": 15, "l2_regularization": 1.0},
+        {"early_stopping": False},
+    ),
+    "xgboost": Learner(
+        _xgboost_classifier,
+        _xgboost_regressor,
+        Style.CODED,
+        {"n_estimators": 100, "learning_rate": 0.05, "max_depth": 3, "min_child_weight": 5.0},
+        {"n_estimators": 200, "learning_rate": 0.1, "max_depth": 4},
+    ),
 }
 """The built-in learners by name."""
 
@@ -115,7 +131,8 @@ def effective_params(estimator: Estimator, task: Task) -> dict[str, Scalar]:
                 f"{estimator.name} takes no parameter {name!r}{own}; allowed: {', '.join(sorted(allowed))}",
                 field=f"estimator.params.{name}",
             )
-    return {**learner.defaults, **estimator.params}
+    defaults = learner.regressing if task is Task.REGRESSION else learner.classifying
+    return {**defaults, **estimator.params}
 
 
 def pipeline(estimator: Estimator, schema: Schema, seed: int, base: Path) -> Any:

@@ -31,7 +31,11 @@ def build(name: str, params: Mapping[str, Scalar], task: Task, seed: int, base: 
     needed = ("fit", "get_params", "predict" if task is Task.REGRESSION else "predict_proba")
     lacking = [method for method in needed if not callable(getattr(built, method, None))]
     if inspect.isclass(built) or lacking:
-        what = "a class, not an instance" if inspect.isclass(built) else f"a {type(built).__name__} without {', '.join(lacking)}"
+        what = (
+            "a class, not an instance"
+            if inspect.isclass(built)
+            else f"something of type {type(built).__name__} without {', '.join(lacking)}"
+        )
         raise InvalidConfiguration(
             f"{name} returned {what}: a scikit-learn compatible estimator for a {task.value} task is needed", field=_FIELD
         )
@@ -88,10 +92,14 @@ def carried_in_pickles(base: Path) -> Iterator[None]:
 
 
 def _forget(module_name: str, base: Path) -> None:
-    """Drops the project's modules of that package: a long-lived worker must fit with the code that is there now."""
+    """Drops loaded modules of that package that are the project's, or that hide the project's own.
+
+    A long-lived worker must fit with the code that is there now.
+    """
     root = module_name.partition(".")[0]
+    hides = (base / f"{root}.py").is_file() or (base / root).is_dir()
     for known in [each for each in sys.modules if each == root or each.startswith(f"{root}.")]:
-        if _belongs_to(sys.modules[known], base):
+        if root != "driftgate" and (hides or _belongs_to(sys.modules[known], base)):
             del sys.modules[known]
 
 

@@ -1,6 +1,6 @@
 """A look at data that nothing is known of yet: what `driftgate init` writes into its first configuration."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -155,8 +155,6 @@ def _whole(column: Cells, look: ColumnLook) -> bool:
 def _scored(
     frame: pd.DataFrame, looks: tuple[ColumnLook, ...], found: targets.Target, target: str, apart: set[str | None]
 ) -> tuple[ColumnLook, ...]:
-    from dataclasses import replace
-
     sample = _sample(frame)
     outcome = found.encoded(found.cells(sample[target]))
     return tuple(
@@ -190,15 +188,13 @@ def _leaks(
 
 
 def _with_warnings(bare: Inspection, guessed: tuple[str, ...], unlabelled: int) -> Inspection:
-    from dataclasses import replace
-
     said = list(guessed)
     said += [f"{unlabelled} of {bare.rows} rows have no {bare.target!r}: they are left out"] if unlabelled else []
     for leak in bare.leaks:
         names = " + ".join(repr(name) for name in leak.columns)
-        said.append(
-            f"{names} alone predicts {bare.target!r} almost perfectly ({leak.measure} {leak.value:.3f}): is it known beforehand? else drop it"
-        )
+        predict = "alone predicts" if len(leak.columns) == 1 else "together predict"
+        scored = f"{leak.measure} {leak.value:.3f}"
+        said.append(f"{names} {predict} {bare.target!r} almost perfectly ({scored}): is it known beforehand? else drop it")
     words = {
         Unusable.CONSTANT: "has one value only and is left out",
         Unusable.MISSING: "has no value and is left out",

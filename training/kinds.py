@@ -85,7 +85,7 @@ def identifies(column: Cells, seen: Look) -> bool:
 
     Text with more different values than half the rows; whole numbers that count the rows, or that are unique and named like an id.
     """
-    if seen.present < _FEWEST_IDENTIFIED_ROWS:
+    if seen.present < _FEWEST_IDENTIFIED_ROWS or seen.bad.any():
         return False
     if seen.kind is ColumnKind.CATEGORICAL:
         return seen.distinct > _IDENTIFYING_SHARE * seen.present

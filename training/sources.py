@@ -72,9 +72,9 @@ def _parquet(path: Path) -> pd.DataFrame:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
-        _no_repeats(str(path), table.column_names)
-        frame = table.to_pandas(ignore_metadata=True)
+        # Reading a table with repeated names fails with a message that only says where it stumbled.
+        _no_repeats(str(path), parquet.read_schema(path).names)
+        frame = parquet.read_table(path).to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError) as error:
         raise InvalidData(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     kept = frame[[name for name in frame.columns if not str(name).startswith("__index_level_")]]

@@ -40,7 +40,11 @@ def numbers(column: Cells) -> tuple[Floats, Mask]:
     """The column as float64 (missing: NaN), and a mask of the cells that hold something else than a number."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan)), np.zeros(len(column), dtype=np.bool_)
-    codes, uniques = pd.factorize(column.astype(object))
+    cells = column.astype(object)
+    quick = _all_numbers(cells)
+    if quick is not None:
+        return quick, np.zeros(len(column), dtype=np.bool_)
+    codes, uniques = pd.factorize(cells)
     parsed = [_parsed(value) for value in uniques]
     # The last cell answers for code -1, which factorize gives to missing values.
     found = np.array([*(math.nan if value is None else value for value in parsed), math.nan], dtype=np.float64)
@@ -93,6 +97,15 @@ def _rendered(value: object, *, fold_booleans: bool) -> object:
     if fold_booleans and stripped in ("true", "false"):
         return stripped.capitalize()
     return written.partition(".")[0] if _WHOLE_FLOAT.fullmatch(written) else written
+
+
+def _all_numbers(cells: Cells) -> Floats | None:
+    """The cells as float64 where each is missing or a number; None where any needs a closer look. Many times faster than that look."""
+    try:
+        found = cells.to_numpy(dtype=object).astype(np.float64)
+    except (ValueError, TypeError):
+        return None
+    return None if any(isinstance(value, str) and "_" in value for value in cells) else found
 
 
 def _parsed(value: object) -> float | None:

@@ -138,7 +138,8 @@ def _finish(document: dict[str, Any], as_json: bool) -> None:
 
 
 def _promotion_lines(document: dict[str, Any]) -> list[str]:
-    head = f"{document['action'].capitalize()} of version {document['version']}: {verdict_mark(document['state'])}"
+    words = {"promote": "Promotion of", "rollback": "Rollback to"}
+    head = f"{words[document['action']]} version {document['version']}: {verdict_mark(document['state'])}"
     reasons = [] if document["gates"] else [f"  {reason}" for reason in document["reasons"]]
     if document["state"] == "failed":
         reasons = [f"  {reason}" for reason in document["reasons"]]

@@ -33,11 +33,11 @@ def _init_lines(document: dict[str, Any]) -> list[str]:
 @json_option
 def check(as_json: bool) -> None:
     """Validate configuration, data and connections, and say what is wrong, key by key."""
-    from driftgate.service.checking import check_project
+    from driftgate.service.checking import check_folder
 
-    items = check_project(project())
-    failed = any(item.state == "error" for item in items)
-    document = {"ok": not failed, "items": [{"key": item.key, "state": item.state, "message": item.message} for item in items]}
+    items = check_folder(project())
+    failed = any(item.status == "error" for item in items)
+    document = {"ok": not failed, "items": [{"key": item.key, "status": item.status.value, "message": item.message} for item in items]}
     show(document, as_json, _check_lines)
     if failed:
         click.get_current_context().exit(2)
@@ -46,7 +46,8 @@ def check(as_json: bool) -> None:
 def _check_lines(document: dict[str, Any]) -> list[str]:
     colours = {"ok": "green", "warn": "yellow", "error": "red"}
     lines = [
-        f"  {click.style(item['state'].ljust(5), fg=colours[item['state']])} {item['key']}: {item['message']}" for item in document["items"]
+        f"  {click.style(item['status'].ljust(5), fg=colours[item['status']])} {item['key']}: {item['message']}"
+        for item in document["items"]
     ]
     return [*lines, "Everything is in order." if document["ok"] else "Mend the errors above, then check again."]
 

@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,26 +16,19 @@ from driftgate.lifecycle.ledger import ExpectedChampion, Kind, NewEvent, verify
 from driftgate.lifecycle.ports import Ledger
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.tables import ledger as table
-from driftgate.service.database import connect, upgrade
-from tests.databases import KINDS, scratch_engine
+from driftgate.service.database import connect
+from tests.databases import KINDS, Migrated
 from tests.fakes import FakeLedger
 
 
 @pytest.fixture(params=["fake", *KINDS])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "fake":
-        yield FakeLedger()
-        return
-    with scratch_engine(request.param, tmp_path) as engine:
-        upgrade(engine)
-        yield SqlLedger(engine)
+def ledger(request: pytest.FixtureRequest, migrated_database: Migrated, tmp_path: Path) -> Ledger:
+    return FakeLedger() if request.param == "fake" else SqlLedger(migrated_database(request.param, tmp_path))
 
 
 @pytest.fixture(params=KINDS)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with scratch_engine(request.param, tmp_path) as engine:
-        upgrade(engine)
-        yield engine
+def engine(request: pytest.FixtureRequest, migrated_database: Migrated, tmp_path: Path) -> Engine:
+    return migrated_database(request.param, tmp_path)
 
 
 def requested(subject: str, model: str = "churn", **body: Any) -> NewEvent:

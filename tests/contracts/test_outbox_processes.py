@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def test_what_was_acknowledged_survives_a_kill_and_batches_are_whole(tmp_path, a
     writer.start()
     while acknowledged.value < 20 * (attempt + 1):
         assert writer.is_alive()
+        time.sleep(0.001)
     os.kill(writer.pid, signal.SIGKILL)
     writer.join(30)
 

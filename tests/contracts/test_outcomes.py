@@ -1,6 +1,5 @@
 """How outcomes find their payloads, on every database."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,18 +8,15 @@ import pytest
 from driftgate.lifecycle.errors import InvalidData, InvalidRequest
 from driftgate.payloads.rows import clean, encoded
 from driftgate.payloads.sql_log import SqlLog
-from driftgate.service.database import upgrade
 from tests.builders import MODEL, NOON, a_payload, a_window, an_outcome
-from tests.databases import KINDS, scratch_engine
+from tests.databases import KINDS, Migrated
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(params=KINDS)
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLog]:
-    with scratch_engine(request.param, tmp_path) as engine:
-        upgrade(engine)
-        yield SqlLog(engine)
+def log(request: pytest.FixtureRequest, migrated_database: Migrated, tmp_path: Path) -> SqlLog:
+    return SqlLog(migrated_database(request.param, tmp_path))
 
 
 def insert(log, *payloads):

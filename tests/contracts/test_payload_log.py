@@ -10,22 +10,19 @@ from driftgate.lifecycle.payloads import Arm, Window
 from driftgate.lifecycle.ports import PayloadLog
 from driftgate.payloads.log import DurablePayloadLog
 from driftgate.payloads.objects import FolderStore
-from driftgate.service.database import upgrade
 from tests.builders import MODEL, NOON, a_payload, a_window, an_outcome
-from tests.databases import KINDS, scratch_engine
+from tests.databases import KINDS, Migrated
 from tests.fakes import FakePayloadLog
 
 
 @pytest.fixture(params=["fake", *KINDS])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PayloadLog]:
+def log(request: pytest.FixtureRequest, migrated_database: Migrated, tmp_path: Path) -> Iterator[PayloadLog]:
     if request.param == "fake":
         yield FakePayloadLog()
         return
-    with scratch_engine(request.param, tmp_path) as engine:
-        upgrade(engine)
-        durable = DurablePayloadLog(tmp_path / "outbox.db", engine, FolderStore(tmp_path / "store"))
-        yield durable
-        durable.close()
+    durable = DurablePayloadLog(tmp_path / "outbox.db", migrated_database(request.param, tmp_path), FolderStore(tmp_path / "store"))
+    yield durable
+    durable.close()
 
 
 def test_what_is_appended_and_shipped_is_read(log):

@@ -32,6 +32,7 @@ STEPS = [
     "ledger.append",
     "ledger.champion",
     "registry.point_champion",
+    "ledger.champion",
     "ledger.append",
     "ledger.events",
     "ledger.champion",

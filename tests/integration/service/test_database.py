@@ -1,5 +1,6 @@
 """The schema's history, run on every database that a server is named for."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from driftgate.registry.tables import ledger
 from driftgate.service.database import VERSION_TABLE, connect, downgrade, ping, shown, target, upgrade
 from driftgate.service.tables import tokens
 from tests.builders import NOON
-from tests.databases import KINDS, scratch_engine, scratch_url
+from tests.databases import KINDS, SERVERS, scratch_engine, scratch_url
 
 TABLES = {table.name for metadata in target() for table in metadata.tables.values()}
 ROW = {
@@ -126,11 +127,34 @@ def test_an_absent_server_is_named_without_its_password():
     for url in ("postgresql://ada:hunter2@127.0.0.1:9/x", "mysql://ada:hunter2@127.0.0.1:9/x"):
         engine = connect(url)
 
-        with pytest.raises(StoreUnavailable) as caught:
-            ping(engine)
+        for ask in (ping, Engine.connect):
+            with pytest.raises(StoreUnavailable) as caught:
+                ask(engine)
+            assert "127.0.0.1:9" in caught.value.message
+            assert "hunter2" not in caught.value.message + shown(url)
 
-        assert "127.0.0.1:9" in caught.value.message
-        assert "hunter2" not in caught.value.message + shown(url)
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_a_connection_cut_in_a_transaction_is_unavailable_and_the_next_one_works(kind, tmp_path):
+    sessions, end = {
+        "postgres": ("SELECT pid FROM pg_stat_activity WHERE datname = :name", "SELECT pg_terminate_backend({})"),
+        "mariadb": ("SELECT id FROM information_schema.processlist WHERE db = :name", "KILL {}"),
+    }[kind]
+    with scratch_engine(kind, tmp_path) as engine:
+        server = connect(os.environ[SERVERS[kind]])
+
+        def interrupted() -> None:
+            with engine.begin() as connection, server.connect() as killer:
+                connection.execute(text("SELECT 1"))
+                for session in killer.execute(text(sessions), {"name": engine.url.database}).scalars().all():
+                    killer.execute(text(end.format(session)))
+                connection.execute(text("SELECT 2"))
+
+        with pytest.raises(StoreUnavailable, match=engine.url.database):
+            interrupted()
+
+        server.dispose()
+        ping(engine)
 
 
 def test_a_migration_of_an_absent_server_says_so():

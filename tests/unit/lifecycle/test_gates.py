@@ -277,6 +277,13 @@ class TestDegradation:
 
         assert degradation_gate(degradation, Policy(growth_margin=0.05)).verdict is verdict
 
+    def test_a_scenario_that_the_version_cannot_score_is_undecided_and_says_why(self) -> None:
+        unscored = a_scenario(growth=Estimate(math.nan), loss=math.nan, problem="the estimator raised ValueError")
+
+        gate = degradation_gate(passing_degradation(unscored, a_scenario("moderate", kind="multivariate")), POLICY)
+
+        assert (gate.verdict, gate.reasons) == (Verdict.UNDECIDED, ("score x1.05: the estimator raised ValueError",))
+
     def test_only_the_blocking_scenarios_are_reasons(self) -> None:
         degradation = passing_degradation(a_scenario(), a_scenario("moderate", upper=0.5, kind="multivariate"))
 

@@ -1,4 +1,3 @@
-import itertools
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,8 +10,8 @@ from driftgate.payloads.shipper import SINKS, Shipper
 from driftgate.payloads.sql_log import SqlLog
 from driftgate.payloads.tables import metadata, watermarks
 from driftgate.service.database import connect
-from tests.builders import MODEL, NOON, a_payload, a_window
-from tests.fakes import Crash, Fuse
+from tests.builders import MODEL, a_payload, a_window
+from tests.faults import Crash, Fuse
 
 
 @dataclass
@@ -90,33 +89,6 @@ def test_a_retried_upload_is_the_same_object_also_when_more_arrived(outbox, engi
     puts = [call for call in store.calls if call[0] == "put"]
     assert puts[0] == puts[1]
     assert stored(store.real) == list("abc")
-
-
-def test_a_crash_at_any_call_loses_and_repeats_nothing(tmp_path):
-    names = ("insert", "put", "frozen", "waiting", "rows", "advance", "trim")
-    for at, before in itertools.product(range(1, 40), (True, False)):
-        folder = tmp_path / f"{at}-{before}"
-        engine, store = connect(f"sqlite:///{folder / 'driftgate.db'}"), FolderStore(folder / "store")
-        metadata.create_all(engine)
-        outbox = Outbox(folder / "outbox.db", SINKS)
-        outbox.append([a_payload(name, event_time=NOON.replace(hour=12 + "abc".index(name))) for name in "abc"])
-        fuse = Fuse(at=at, before=before)
-        ports = [fuse.guarding(port, names) for port in (outbox, SqlLog(engine), store)]
-
-        try:
-            Shipper(*ports, batch=2).ship()
-            survived = True
-        except Crash:
-            survived = False
-        Shipper(outbox, SqlLog(engine), store, batch=2).ship()
-
-        assert logged(engine) == stored(store) == list("abc")
-        outbox.close()
-        engine.dispose()
-        if survived:
-            break
-    else:
-        pytest.fail("the shipper made more calls than were cut")
 
 
 def test_sql_says_how_far_each_outbox_was_shipped(outbox, engine, tmp_path):

@@ -8,7 +8,8 @@ from driftgate.lifecycle.flows.promoting import Desk, promote, request, roll_bac
 from driftgate.lifecycle.ledger import Action, Kind, Promotion
 from driftgate.lifecycle.policy import Policy
 from tests.builders import MODEL, a_promotion_request, a_version, passing_comparison
-from tests.fakes import FakeExaminer, FakeLedger, FakeRegistry, Fuse
+from tests.fakes import FakeExaminer, FakeLedger, FakeRegistry
+from tests.faults import Fuse
 
 LEDGER_CALLS = ("append", "events", "champion")
 REGISTRY_CALLS = ("version", "verify", "champion_alias", "point_champion")

@@ -8,7 +8,7 @@ from driftgate.lifecycle.flows.promoting import approve, promote, reconcile, rol
 from driftgate.lifecycle.ledger import Action, Kind, Promotion, State
 from driftgate.lifecycle.policy import Policy
 from tests.builders import MODEL
-from tests.fakes import Crash, Fuse
+from tests.faults import Crash, Fuse
 from tests.unit.lifecycle.flows.desks import Office, a_harsh_examiner
 
 POLICY = Policy()

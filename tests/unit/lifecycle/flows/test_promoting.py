@@ -19,7 +19,7 @@ from driftgate.lifecycle.ledger import Event, ExpectedChampion, Kind, NewEvent, 
 from driftgate.lifecycle.measurements import Behaviour
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.versions import Version
-from tests.builders import MODEL, a_promotion_request, a_version, passing_comparison, passing_performance
+from tests.builders import MODEL, a_promotion_request, a_version, an_event, passing_comparison, passing_performance
 from tests.fakes import FakeExaminer, FakeLedger
 from tests.unit.lifecycle.flows.desks import Office, a_harsh_examiner
 
@@ -192,6 +192,15 @@ class TestFail:
         ended = fail("p1", "MLflow did not answer", office.ledger)
 
         assert (ended.state, ended.reasons) == (State.FAILED, ("MLflow did not answer",))
+
+    def test_a_decision_that_is_not_applied_yet_cannot_fail(self) -> None:
+        office = Office()
+        office.ask("p1", 1, None)
+        office.ledger.append(an_event(Kind.DECIDED))
+
+        ended = fail("p1", "MLflow did not answer", office.ledger)
+
+        assert (ended.state, ended.decided, office.kinds("p1")) == (State.RUNNING, True, [Kind.REQUESTED, Kind.DECIDED])
 
     def test_a_decided_promotion_stays_decided(self) -> None:
         office = Office().promoted(1)
