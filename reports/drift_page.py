@@ -13,6 +13,7 @@ STYLE = (
     "#driftgate{font:14px/1.45 system-ui,sans-serif;color:#222;background:#fff;max-width:1300px;margin:24px auto;padding:0 24px}"
     "#driftgate h1{font-size:22px}#driftgate table{border-collapse:collapse;width:100%}"
     "#driftgate td,#driftgate th{border-bottom:1px solid #ddd;padding:5px 10px 5px 0;text-align:left;vertical-align:top}"
+    "#driftgate strong{white-space:nowrap}"
     "#driftgate .number{font-variant-numeric:tabular-nums;white-space:nowrap}"
 )
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from driftgate.lifecycle.schema import ColumnKind
 from driftgate.reports import drift_categorical, drift_numeric
@@ -43,7 +44,7 @@ def described(sides: Sides, drifted: bool) -> tuple[str, ...]:
     words = [*sides.findings, *_missing(sides)]
     if len(before) and len(after):
         numeric = sides.kind is ColumnKind.NUMERIC
-        if len(np.unique(before.astype(np.float64) if numeric else before.astype(str))) == 1:
+        if len(pd.unique(before)) == 1:
             words.append(f"constant in the reference: {before[0]}")
         describe = _numbers if numeric else _levels
         words.extend(describe(before, after, drifted))

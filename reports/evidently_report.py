@@ -25,6 +25,8 @@ PLOTTED_ROWS = 5_000
 """Rows a side that plots are drawn from; scores come from all rows."""
 JSON_NAME = "drift.json"
 HTML_NAME = "drift.html"
+BARE_PAGE = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Drift</title></head><body></body></html>'
+HARMLESS = str.maketrans("<>", "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}")
 STAT_TESTS = {
     "normalised_wasserstein": "Driftgate: Wasserstein distance in reference deviations, all rows",
     "total_variation": "Driftgate: total variation of level shares, all rows",
@@ -59,26 +61,24 @@ def write(
     holdout_outputs: Outputs | None = None,
     current_outputs: Outputs | None = None,
 ) -> Mapping[str, str]:
-    """File names below the folder by format: `json`, and `html` where it was wanted and could be made.
+    """File names below the folder by format: `json`, and `html` where it was wanted.
 
-    The JSON document holds `measurement`, `evidently` (its own dictionary; None without HTML) and `problems`: columns that
-    Evidently could not draw, and why. A column that it cannot draw costs that column, never the report. The arguments are
-    those that the measurement was made of.
+    The JSON document holds `measurement`, `evidently` (its own dictionary; None without HTML) and `problems`: the measurement's,
+    then the columns that Evidently could not draw, and why. Such a column is left off the page; the report is made all the
+    same. The arguments are those that the measurement was made of.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {"json": JSON_NAME}
-    drawn_by_evidently = None
-    problems: list[str] = []
+    evidently: Any = None
+    said = [*measurement.problems]
     if html:
-        columns, problems = _columns(measurement, reference, current, schema, holdout_outputs, current_outputs)
+        columns, undrawable = _columns(measurement, reference, current, schema, holdout_outputs, current_outputs)
         snapshot, failed = _run(columns)
-        problems += failed
-        if snapshot is not None:
-            page = headed(snapshot.get_html_str(as_iframe=False), measurement, (*measurement.problems, *problems))
-            (folder / HTML_NAME).write_text(page, encoding="utf-8")
-            files["html"] = HTML_NAME
-            drawn_by_evidently = json.loads(snapshot.json())
-    document = {"measurement": plain(measurement), "evidently": plain(drawn_by_evidently), "problems": problems}
+        said += [*undrawable, *failed]
+        (folder / HTML_NAME).write_text(headed(BARE_PAGE if snapshot is None else _page(snapshot), measurement, said), encoding="utf-8")
+        files["html"] = HTML_NAME
+        evidently = None if snapshot is None else json.loads(snapshot.json())
+    document = {"measurement": plain(measurement), "evidently": plain(evidently), "problems": said}
     (folder / JSON_NAME).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return files
 
@@ -126,19 +126,29 @@ def _drawn(result: ColumnDrift, sides: Sides, rng: np.random.Generator, name: st
     numeric = sides.kind is ColumnKind.NUMERIC
     plotted = []
     for values in (sides.reference, sides.current):
-        held = values[pd.notna(values)]
+        held = values[pd.notna(values)] if numeric else _harmless(values[pd.notna(values)])
         held = held if len(held) <= PLOTTED_ROWS else held[np.sort(rng.choice(len(held), PLOTTED_ROWS, replace=False))]
-        plotted.append(pd.Series(held, name=name, dtype=np.float64 if numeric else object))
+        plotted.append(pd.Series(held, name=name.translate(HARMLESS), dtype=np.float64 if numeric else object))
     return _Drawn(result, numeric, *plotted)
+
+
+def _harmless(levels: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
+    """The levels with brackets that no browser reads as markup: Evidently writes them into its page's scripts as they are."""
+    return np.array([str(level).translate(HARMLESS) for level in levels], dtype=object)
 
 
 def _run(columns: Sequence[_Drawn]) -> tuple[Any, list[str]]:
     """Evidently's snapshot (None where nothing could be drawn), and why a column is not in it."""
-    with _ONE_AT_A_TIME, _evidently_warnings():
+    with _ONE_AT_A_TIME, evidently_quietly():
         try:
             return (_snapshot(columns) if columns else None), []
         except Exception:  # noqa: BLE001 - Evidently raises anything; the columns are tried one by one to find whose fault it was
             return _without_failing(columns)
+
+
+def _page(snapshot: Any) -> str:
+    with _ONE_AT_A_TIME, evidently_quietly():
+        return str(snapshot.get_html_str(as_iframe=False))
 
 
 def _without_failing(columns: Sequence[_Drawn]) -> tuple[Any, list[str]]:
@@ -204,7 +214,7 @@ def _assert_complete(found: Mapping[str, Any], columns: Sequence[_Drawn]) -> Non
 
 
 @contextmanager
-def _evidently_warnings() -> Iterator[None]:
+def evidently_quietly() -> Iterator[None]:
     """Silences what Evidently and its web framework say about their own code; nothing in it is about the data at hand."""
     import warnings
 

@@ -78,7 +78,7 @@ def policies(draw: st.DrawFn) -> Policy:
         margin=draw(st.floats(0, 0.2)),
         confidence=draw(CONFIDENCES),
         minimum_rows=draw(st.integers(0, 400)),
-        floors={name: draw(st.floats(0, 1)) for name in METRICS if draw(st.booleans())},
+        floors={name: draw(st.floats(0, 1)) for name in METRICS if draw(st.integers(0, 4)) == 0},
         growth_limit=draw(st.floats(0, 0.3)),
         growth_margin=draw(st.floats(0, 0.2)),
         gated_magnitude=draw(st.sampled_from([1.0, 1.01, 1.05, 1.10])),

@@ -15,10 +15,10 @@ def test_wasserstein_is_that_of_scipy(reference, current):
 
 
 @given(samples, samples)
-def test_kolmogorov_smirnov_is_that_of_scipy(reference, current):
-    assert drift_numeric.kolmogorov_smirnov(reference, current) == pytest.approx(
-        stats.ks_2samp(reference, current, method="asymp").statistic
-    )
+def test_kolmogorov_smirnov_is_the_largest_gap_of_the_distribution_functions(reference, current):
+    gaps = [abs(np.mean(reference <= value) - np.mean(current <= value)) for value in (*reference, *current)]
+
+    assert drift_numeric.kolmogorov_smirnov(reference, current) == pytest.approx(max(gaps))
 
 
 @given(samples, samples, st.floats(0.01, 100), st.floats(-100, 100))
@@ -46,6 +46,14 @@ def test_a_column_of_mostly_one_value_has_a_unit_that_outliers_do_not_widen():
     clean, spoiled = drift_numeric.spread(values, values), drift_numeric.spread(np.append(values, 1e6), values)
 
     assert spoiled == pytest.approx(clean, rel=0.1)
+
+
+def test_a_single_extreme_value_lies_beyond_the_fence_and_five_percent_of_rows_do_not():
+    values = np.random.default_rng(0).normal(size=1000)
+    spoiled, heavy = np.append(values, 1e6), np.concatenate([values, np.full(50, 30.0)])
+
+    assert drift_numeric.fence(spoiled, values, 1.0)[1] < 10
+    assert drift_numeric.fence(values, heavy, 1.0)[1] > 30
 
 
 def test_statistics_of_counts_are_those_of_the_values():

@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def left(frame: pd.DataFrame) -> Floats:
-    return (frame[TARGET] == "yes").to_numpy(dtype=np.float64)
+    return np.asarray(frame[TARGET] == "yes", dtype=np.float64)
 
 
 def design(frame: pd.DataFrame) -> Floats:
