@@ -39,7 +39,7 @@ def judge(evidence: Evidence, policy: Policy) -> tuple[Gate, ...]:
     """Every gate over the evidence, in a fixed order."""
     return (
         schema_gate(evidence.schema),
-        performance_gate(evidence.performance, policy),
+        performance_gate(evidence.performance, policy, champion=evidence.champion is not None),
         comparison_gate(evidence.comparison, policy, evidence.champion),
         degradation_gate(evidence.degradation, policy),
         behaviour_gate(evidence.behaviour),
@@ -60,8 +60,12 @@ def schema_gate(check: SchemaCheck) -> Gate:
     )
 
 
-def performance_gate(performance: Performance, policy: Policy) -> Gate:
-    """Better than chance, and every declared floor held."""
+def performance_gate(performance: Performance, policy: Policy, *, champion: bool = False) -> Gate:
+    """Better than chance, and every declared floor held.
+
+    A log-loss that is not below that of always saying the base rate is a warning for a first version. Where there is a `champion`
+    it is `undecided`: on wrong labels any champion looks bad, so being better than it shows nothing of a version that a constant beats.
+    """
     measured: dict[str, Number] = dict(performance.metrics)
     limit: dict[str, Number] = {}
     if performance.confidence < policy.confidence:
@@ -77,7 +81,9 @@ def performance_gate(performance: Performance, policy: Policy) -> Gate:
     base = performance.base_log_loss
     log_loss = performance.metrics.get("log_loss")
     if base is not None and log_loss is not None and not log_loss < base:
-        reasons.append(f"warning: log-loss {log_loss:.4g} is not below {base:.4g}, that of always saying the base rate")
+        warning = "" if champion else "warning: "
+        reasons.append(f"{warning}log-loss {log_loss:.4g} is not below {base:.4g}, that of always saying the base rate")
+        verdicts += [Verdict.UNDECIDED] if champion else []
     return Gate("performance", combined(verdicts), tuple(reasons), {**measured, "rows": performance.rows}, limit)
 
 

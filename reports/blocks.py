@@ -43,12 +43,12 @@ def block_length(values: Floats) -> tuple[int, float]:
     """Rows per block, and the sum over lags of |lag| x autocovariance, which the shortfall of blocks of that length follows.
 
     The automatic choice of Politis and White (2004, section 3.2), corrected by Patton, Politis and White (2009). At
-    least the cube root of the number of rows, so that a dependence the sample autocorrelation misses still counts.
+    least one and a half times the cube root of the number of rows, so that a dependence the sample autocorrelation misses still counts.
     """
     rows = len(values)
     lags = min(rows // 2, int(np.ceil(np.sqrt(rows))) + max(5, int(np.log10(rows))))
     covariances = _autocovariances(values, lags)
-    least, most = int(np.ceil(rows ** (1 / 3))), rows // FEWEST_BLOCKS
+    least, most = int(np.ceil(1.5 * rows ** (1 / 3))), rows // FEWEST_BLOCKS
     if covariances[0] <= 0:
         return max(1, min(least, most)), 0.0
     significant = 2.0 * np.sqrt(np.log10(rows) / rows)

@@ -58,7 +58,8 @@ def corrected(value: float, influence: Floats, confidence: float, groups: Groupi
 
     `influence`: shape (n,), with mean 0: what the row's presence moves n times the value by (the delta method). Bounds: Student's t
     of the groups' totals after Hall's monotone transformation, which removes the first-order effect of skewness (Hall 1992,
-    "On the removal of skewness by transformation"; Zhou and Gao 2000 for one-sided bounds). Below 40 groups plain t.
+    "On the removal of skewness by transformation"; Zhou and Gao 2000 for one-sided bounds), and never nearer than without it.
+    Below 40 groups plain t.
     No bounds with fewer than two groups or a value that is not finite.
     """
     totals = groups.totals(influence)
@@ -70,8 +71,9 @@ def corrected(value: float, influence: Floats, confidence: float, groups: Groupi
         return Estimate(value, value, value)
     skewness = float(np.mean((totals - totals.mean()) ** 3)) / spread**3 if groups.count >= FEW_GROUPS else 0.0
     reach = student_quantile(confidence, groups.count - 1) / np.sqrt(groups.count)
-    lower, upper = (value - scale * spread * _inverse_hall(side, skewness, groups.count) for side in (reach, -reach))
-    return Estimate(value, min(lower, value), max(upper, value))
+    below = max(reach, _inverse_hall(reach, skewness, groups.count))
+    above = min(-reach, _inverse_hall(-reach, skewness, groups.count))
+    return Estimate(value, value - scale * spread * below, value - scale * spread * above)
 
 
 def _inverse_hall(studentised: float, skewness: float, count: int) -> float:
@@ -113,8 +115,9 @@ def _width(estimate: Estimate) -> float:
 def studentised(values: Floats, confidence: float, seed: int, groups: Grouping, resamples: int = RESAMPLES) -> Estimate:
     """The mean with bootstrap-t bounds over groups (Efron and Tibshirani 1993, section 12.5); t with G - 1 below 40 groups.
 
-    Studentising makes a one-sided bound right to second order where the values are skewed, which percentiles are not. With groups
-    the mean is the ratio of their totals to their sizes, and its error that of the linearised ratio.
+    Studentising makes a one-sided bound right to second order where the values are skewed, which percentiles are not. No bound is
+    nearer than Student's t: heavy tails pull the bootstrap's quantiles in (measured: 8 % of bounds wrong where 5 % were promised, on
+    200 log-loss differences). With groups the mean is the ratio of their totals to their sizes, its error that of the linearised ratio.
     """
     rng = np.random.default_rng(seed)
     sums, sizes = _merged(groups.totals(values), groups.totals(np.ones(len(values))), rng)
@@ -124,12 +127,11 @@ def studentised(values: Floats, confidence: float, seed: int, groups: Grouping, 
     error = float(np.sqrt(count / (count - 1) * np.sum((sums - mean * sizes) ** 2)) / sizes.sum())
     if error <= 0:
         return Estimate(mean, mean, mean)
+    reach = student_quantile(confidence, count - 1)
     if count < FEW_GROUPS:
-        reach = student_quantile(confidence, count - 1) * error
-        return Estimate(mean, mean - reach, mean + reach)
-    pivots = _pivots(sums, sizes, resamples, rng)
-    low, high = np.quantile(pivots, [1.0 - confidence, confidence])
-    return Estimate(mean, mean - float(high) * error, mean - float(low) * error)
+        return Estimate(mean, mean - reach * error, mean + reach * error)
+    low, high = np.quantile(_pivots(sums, sizes, resamples, rng), [1.0 - confidence, confidence])
+    return Estimate(mean, mean - max(float(high), reach) * error, mean - min(float(low), -reach) * error)
 
 
 def _merged(sums: Floats, sizes: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:

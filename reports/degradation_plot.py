@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_FEATURES = 25
-MOST_BARS = 30
+MOST_BARS = 20
+CUT = 10
+"""Bars end at this many limits, so that one scenario does not flatten the others; the number is written beside them."""
 
 
 def table(envelope: Degradation, *, champion: bool | None = None) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -27,7 +29,15 @@ def table(envelope: Degradation, *, champion: bool | None = None) -> tuple[tuple
     with_champion = any(outcome.worse_than_champion for outcome in envelope.scenarios) if champion is None else champion
     second = "RMSE" if regression else "lift"
     bounds = f"{envelope.confidence:.0%} bounds"
-    header = ("scenario", "rows", "MAE" if regression else "log-loss", second, "growth", bounds, *(("over champion",) if with_champion else ()))
+    header = (
+        "scenario",
+        "rows",
+        "MAE" if regression else "log-loss",
+        second,
+        "growth",
+        bounds,
+        *(("over champion",) if with_champion else ()),
+    )
     rows = []
     for outcome in (envelope.base, *envelope.scenarios):
         cells = [outcome.scenario, f"{outcome.rows:,}", _number(outcome.loss), _number(outcome.rmse if regression else outcome.lift)]
@@ -78,7 +88,9 @@ def _figure(
     figure, axes = new_figure(8.4, sum(heights) + 0.6, nrows=len(heights), squeeze=False, gridspec_kw={"height_ratios": heights})
     panels = list(axes[:, 0])
     words = "MAE" if envelope.loss == "mae" else "log-loss"
-    figure.suptitle(f"Growth of the {words} on {envelope.rows:,} holdout rows (base {envelope.base.loss:.4g})", fontsize=12, x=0.02, ha="left")
+    figure.suptitle(
+        f"Growth of the {words} on {envelope.rows:,} holdout rows (base {envelope.base.loss:.4g})", fontsize=12, x=0.02, ha="left"
+    )
     if scaled:
         _heatmap(figure, panels.pop(0), scaled, envelope.break_limit)
     for panel, (title, bars) in zip(panels, parts, strict=False):
@@ -126,23 +138,23 @@ def _cell(axes: "Axes", column: int, row: int, outcome: ScenarioOutcome, limit: 
 
 
 def _bars(axes: "Axes", outcomes: list[ScenarioOutcome], envelope: Degradation, title: str) -> None:
-    """Growth with its bounds, one bar a scenario; orange where the upper bound is over the limit."""
+    """Growth with its bounds, one bar a scenario; vermilion where the upper bound is over the limit."""
     limit, shown = envelope.break_limit, outcomes[::-1]
     values = np.array([one.growth.value for one in shown])
     lower = np.array([_or(one.growth.lower, one.growth.value) for one in shown])
     upper = np.array([_or(one.growth.upper, one.growth.value) for one in shown])
     colours = [VERMILION if high > limit else BLUE for high in upper]
-    drawn = np.nan_to_num(values)
+    drawn = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     axes.barh(range(len(shown)), drawn, color=colours, height=0.65, alpha=0.85)
     spread = (np.nan_to_num(np.maximum(values - lower, 0.0)), np.nan_to_num(np.maximum(upper - values, 0.0)))
     axes.errorbar(drawn, range(len(shown)), xerr=spread, fmt="none", ecolor="black", elinewidth=1, capsize=2.5)
     axes.axvline(limit, color=GREY, linestyle="--", linewidth=1.2)
     axes.axvline(0.0, color=GREY, linewidth=0.8)
-    left, right = min(0.0, float(np.nan_to_num(lower).min())), max(limit, float(np.nan_to_num(upper).max()))
-    axes.set_xlim(left - 0.04 * (right - left), right + 0.16 * (right - left))
+    left, right = min(0.0, float(np.nan_to_num(lower).min())), min(max(limit, float(np.nan_to_num(upper).max())), CUT * limit)
+    axes.set(xlim=(left - 0.04 * (right - left), right + 0.16 * (right - left)), ylim=(-0.6, len(shown) - 0.4))
     for row, one in enumerate(shown):
         words = "not scored" if one.problem else _share(one.growth.value)
-        axes.text(_or(one.growth.upper, 0.0) + 0.012 * (right - left), row, words, va="center", fontsize=8, color="black")
+        axes.text(min(_or(one.growth.upper, 0.0), right) + 0.012 * (right - left), row, words, va="center", fontsize=8, color="black")
     axes.set_yticks(range(len(shown)), [one.scenario if one.kind != Kind.MULTIVARIATE else _labelled(one) for one in shown], fontsize=8)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
     axes.set_title(f"{title}; dashed: the limit of {limit:.0%}, bars: {envelope.confidence:.0%} bounds", loc="left", fontsize=10)

@@ -1,4 +1,4 @@
-"""Drift of a categorical column: shares of levels (total variation, chi-square) and levels that the reference lacks."""
+"""Drift of a categorical column: shares of levels, and levels that the reference lacks."""
 
 import math
 from typing import TypeAlias
@@ -55,7 +55,7 @@ def _distribution(column: str, table: pd.DataFrame, draws: FloatArray, pool: Poo
         effect=total_variation(table),
         limit=beside_chance(materiality.total_variation, chance),
         chance=chance,
-        surprises=surprise(draws[:, 1:2])[:, 0],
+        surprises=surprise(draws[:, [1, 3]]).max(axis=1),
     )
 
 
@@ -101,9 +101,10 @@ def _rare(totals: FloatArray, pool: Pool) -> npt.NDArray[np.bool_]:
 
 
 def _statistics(window: FloatArray, totals: FloatArray, rare: npt.NDArray[np.bool_]) -> FloatArray:
-    """Total variation, chi-square with rare levels pooled, and rows on levels the reference lacks, for each row of counts.
+    """Total variation, chi-square, rows on levels the reference lacks and the largest squared residual, for each row of counts.
 
-    The chi-square leaves out its constant factor: rows over both sizes; what is 0/0 (a side without values) is 0.
+    Chi-square and residual take rare levels as one. The residual is that of one level against the rest (Haberman 1973): it finds
+    one level that moved among many, which the chi-square dilutes. What is 0/0 (a side without values) is 0.
     """
     inside = window.sum(axis=1, keepdims=True)
     outside = totals.sum() - inside
@@ -112,7 +113,9 @@ def _statistics(window: FloatArray, totals: FloatArray, rare: npt.NDArray[np.boo
         kept = np.column_stack([gap[:, ~rare], gap[:, rare].sum(axis=1)])
         weights = np.append(totals[~rare], totals[rare].sum())
         held = weights > 0
+        spread = weights * (1 - weights / weights.sum())
+        largest = np.max(kept**2 / np.where(spread > 0, spread, np.inf), axis=1) * (inside * outside)[:, 0]
         chi_square = (kept[:, held] ** 2 / weights[held]).sum(axis=1) * (inside * outside)[:, 0]
     unseen = np.where((totals > 0) & (window == totals), window, 0).sum(axis=1)
-    found = np.column_stack([np.abs(gap).sum(axis=1) / 2, chi_square, unseen])
+    found = np.column_stack([np.abs(gap).sum(axis=1) / 2, chi_square, unseen, largest])
     return np.where(np.isfinite(found), found, 0.0)

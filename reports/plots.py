@@ -52,7 +52,7 @@ def draw(
         labels = y.astype(np.int64)
         figures["roc.png"], figures["calibration.png"] = _roc(labels, outputs, schema, threshold), _calibration(labels, outputs, schema)
     figures["importance.png"] = _importance(scorer, frame, y, seed)
-    return tuple(name for name, figure in figures.items() if figure is not None and save(figure, target / name))
+    return tuple(save(figure, target / name).name for name, figure in figures.items() if figure is not None)
 
 
 def save(figure: "Figure", path: Path) -> Path:

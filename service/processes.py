@@ -23,6 +23,8 @@ RESTART_PAUSE_SECONDS = 2.0
 
 def serve_api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serves the API until it is told to stop."""
+    # One row gains nothing from many threads, and threads that spin for work take the core from everybody else's request.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     import uvicorn
 
     from driftgate.service.bootstrap import wire
@@ -49,6 +51,8 @@ def serve_api(settings: Settings, host: str | None, port: int | None) -> None:
 
 def run_worker(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT."""
+    # A fit may use the cores it was given, and must not spin on them between its steps.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from driftgate.service.bootstrap import wire
     from driftgate.service.durable.worker import Worker
 

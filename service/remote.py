@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from driftgate.lifecycle.errors import DriftgateError, Unavailable
+from driftgate.lifecycle import errors
+from driftgate.lifecycle.errors import DriftgateError, InvalidRequest, Unavailable
 from driftgate.service.documents import Document
 
 POLL_SECONDS = 0.3
@@ -20,7 +21,10 @@ class Remote:
         token = os.environ.get(TOKEN_VARIABLE)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self._url, headers=headers, timeout=60.0)
+        try:
+            self._client = httpx.Client(base_url=self._url, headers=headers, timeout=60.0)
+        except httpx.InvalidURL as error:
+            raise InvalidRequest(f"{url!r} is not the address of a service, such as http://127.0.0.1:8000: {error}", field="url") from error
 
     def get(self, path: str) -> Document:
         """The document at the path. Raises DriftgateError with the service's own words."""
@@ -74,14 +78,22 @@ class Remote:
         except httpx.HTTPError as error:
             raise Unavailable(f"the service at {self._url} does not answer; is `driftgate up` running there?") from error
         if response.is_error:
-            raise DriftgateError(_words(response))
-        document: Document = response.json()
+            raise _refusal(response)
+        try:
+            document: Document = response.json()
+        except ValueError as error:
+            raise DriftgateError(f"what answers at {self._url} is not Driftgate: it sent {response.headers.get('content-type')}") from error
         return document
 
 
-def _words(response: httpx.Response) -> str:
+def _refusal(response: httpx.Response) -> DriftgateError:
+    """The service's own error: of its class, where that is one of ours, so that the exit code is the one of a local command."""
     try:
         problem = response.json()
-        return f"{problem['detail']} ({response.status_code} {problem['title']})"
+        title, words = str(problem["title"]), f"{problem['detail']} ({response.status_code} {problem['title']})"
     except (ValueError, KeyError, TypeError):
-        return f"the service answered {response.status_code}: {response.text[:200]}"
+        return DriftgateError(f"the service answered {response.status_code}: {response.text[:200]}")
+    kind = getattr(errors, title, None)
+    if not (isinstance(kind, type) and issubclass(kind, DriftgateError)):
+        return DriftgateError(words)
+    return kind(words, field=problem.get("field"))

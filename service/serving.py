@@ -118,6 +118,11 @@ class ChampionFollower:
         loaded = self._loaded.get(model)
         return None if loaded is None else loaded.number
 
+    def schema(self, model: str) -> Schema | None:
+        """The schema of the loaded champion; None while there is none."""
+        loaded = self._loaded.get(model)
+        return None if loaded is None else loaded.schema
+
     def problems(self) -> dict[str, str]:
         """Why the champion that the ledger names is not the one loaded, per model."""
         return dict(self._problems)

@@ -13,6 +13,8 @@ from driftgate.lifecycle.errors import InvalidRequest, NotFound, Unauthenticated
 from driftgate.service.tables import tokens
 
 PREFIX = "dg_"
+NAME_LENGTH = 128
+LONGEST_DAYS = 36_500
 
 
 class Role(IntEnum):
@@ -40,7 +42,11 @@ class Tokens:
         self._engine = engine
 
     def create(self, name: str, role: Role, days: int | None = None) -> str:
-        """A new token, in clear for this once. Raises InvalidRequest where the name is taken."""
+        """A new token, in clear for this once. Raises InvalidRequest where the name is taken or cannot stand in the ledger."""
+        if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= NAME_LENGTH:
+            raise InvalidRequest(f"{name!r} cannot be a token's name: 1 to {NAME_LENGTH} printable characters", field="name")
+        if days is not None and not 1 <= days <= LONGEST_DAYS:
+            raise InvalidRequest(f"a token may live 1 to {LONGEST_DAYS} days, not {days}", field="days")
         clear = PREFIX + secrets.token_urlsafe(32)
         now = datetime.now(UTC)
         expires = None if days is None else now + timedelta(days=days)

@@ -1,12 +1,34 @@
 """Request bodies, as pydantic checks and documents them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic_core import CoreSchema
 
-Identifier = Annotated[str, Field(min_length=1, max_length=200)]
-Value = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, Field(max_length=65536)] | None
+LARGEST = 2**31 - 1
+"""What a column of a version's number holds in every database."""
+
+
+class OneSentence:
+    """Gives a union one message in place of one per member, so that an error's field is the caller's own."""
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The union's schema, with the message."""
+        schema: Any = handler(source)
+        return {**schema, "custom_error_type": "scalar", "custom_error_message": self._sentence}
+
+
+# No database takes NUL, and MySQL takes "a" and "a " for the same key.
+Identifier = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\x00 ]$")]
+Number = Annotated[int, Field(ge=1, le=LARGEST)]
+Words = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
+Text = Annotated[StrictStr, Field(max_length=65536)]
+Label = Annotated[StrictBool | StrictInt | StrictFloat | Text, OneSentence("must be text, true, false or a finite number")]
+Value = Annotated[StrictBool | StrictInt | StrictFloat | Text, OneSentence("must be text, a finite number, true, false or null")] | None
 
 
 class Body(BaseModel):
@@ -32,7 +54,7 @@ class PredictBody(Body):
 class OutcomeBody(Body):
     """One late truth: of a prediction, or of an entity at a time."""
 
-    value: StrictBool | StrictInt | StrictFloat | StrictStr
+    value: Label
     observed_at: datetime
     prediction_id: Identifier | None = None
     entity_id: Identifier | None = None
@@ -47,7 +69,7 @@ class OutcomesBody(Body):
 class RetrainBody(Body):
     """A wish for a new candidate. `data`: a path on the worker's machine, below the project, instead of the configured source."""
 
-    reason: Annotated[str, Field(max_length=2000)] = "requested over HTTP"
+    reason: Words = "requested over HTTP"
     search: bool = False
     data: Annotated[str, Field(max_length=1000)] | None = None
 
@@ -55,26 +77,26 @@ class RetrainBody(Body):
 class PromotionBody(Body):
     """A wish for a new champion. `expected_champion`: who serves as you see it; null: nobody."""
 
-    version: Annotated[int, Field(ge=1)]
-    expected_champion: Annotated[int, Field(ge=1)] | None
-    comment: Annotated[str, Field(max_length=2000)] = ""
+    version: Number
+    expected_champion: Number | None
+    comment: Words = ""
 
 
 class RollbackBody(Body):
     """A wish to go back: to `to`, or to the champion before this one."""
 
-    to: Annotated[int, Field(ge=1)] | None = None
-    comment: Annotated[str, Field(max_length=2000)] = ""
+    to: Number | None = None
+    comment: Words = ""
 
 
 class ApprovalBody(Body):
     """Why a promotion is approved or rejected."""
 
-    comment: Annotated[str, Field(max_length=2000)] = ""
+    comment: Words = ""
 
 
 class DriftBody(Body):
     """A wish for a drift report over logged payloads of the last `since`, such as `7d` or `12h`."""
 
-    version: Annotated[int, Field(ge=1)] | None = None
-    since: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[smhdw]$")] = "7d"
+    version: Number | None = None
+    since: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhdw]$")] = "7d"

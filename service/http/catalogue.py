@@ -10,7 +10,7 @@ from driftgate.lifecycle.errors import ReportNotFound
 from driftgate.service import documents
 from driftgate.service.documents import Document
 from driftgate.service.http.access import Viewer
-from driftgate.service.http.parts import Model, Wired
+from driftgate.service.http.parts import Model, VersionNumber, Wired
 
 router = APIRouter(prefix="/v1/models/{model}", tags=["catalogue"])
 
@@ -23,26 +23,26 @@ REPORT_POLICY = (
 
 
 @router.get("/versions")
-def versions(model: Model, parts: Wired, _: Viewer) -> Document:
+def versions(_: Viewer, model: Model, parts: Wired) -> Document:
     """Every version, oldest first, with aliases and digests."""
     champion = parts.app.ledger.champion(model)
     return {"versions": [documents.version(each, champion) for each in parts.app.registry.versions(model)]}
 
 
 @router.get("/versions/{version}")
-def version(model: Model, version: int, parts: Wired, _: Viewer) -> Document:
+def version(_: Viewer, model: Model, version: VersionNumber, parts: Wired) -> Document:
     """One version."""
     return documents.version(parts.app.registry.version(model, version), parts.app.ledger.champion(model))
 
 
 @router.get("/reports")
-def reports(model: Model, parts: Wired, _: Viewer) -> Document:
+def reports(_: Viewer, model: Model, parts: Wired) -> Document:
     """Kept reports, newest first."""
     return {"reports": [documents.report(each) for each in parts.app.registry.listed(model)]}
 
 
 @router.get("/reports/{report_id}", response_class=FileResponse)
-def report(model: Model, report_id: str, parts: Wired, _: Viewer, format: Literal["html", "json", "png", "md"] = "html") -> Response:  # noqa: A002 - the query's name
+def report(_: Viewer, model: Model, report_id: str, parts: Wired, format: Literal["html", "json", "png", "md"] = "html") -> Response:  # noqa: A002 - the query's name
     """A kept report's file. The page is served so that its scripts can reach nothing."""
     found = next((each for each in parts.app.registry.listed(model) if each.id == report_id), None)
     if found is None or format not in found.files:

@@ -8,8 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import DictLoader, Environment, select_autoescape
 
+from driftgate.lifecycle.errors import Unavailable
 from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.ledger import State
 from driftgate.service import documents
+from driftgate.service.documents import Document
 from driftgate.service.http.access import Viewer
 from driftgate.service.http.parts import Parts, Wired
 
@@ -17,6 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 SHOWN = 20
+METRICS = ("roc_auc", "log_loss", "probability_lift", "mae", "rmse")
 
 
 def _environment() -> Environment:
@@ -29,7 +33,7 @@ PAGES = _environment()
 
 
 @router.get("/", response_class=HTMLResponse)
-def dashboard(request: Request, parts: Wired, _: Viewer) -> HTMLResponse:
+def dashboard(_: Viewer, request: Request, parts: Wired) -> HTMLResponse:
     """The dashboard of every declared model."""
     page = PAGES.get_template("dashboard.html")
     address = f"{request.url.scheme}://{request.url.hostname}:{parts.settings.service.mlflow_ui}"
@@ -39,14 +43,27 @@ def dashboard(request: Request, parts: Wired, _: Viewer) -> HTMLResponse:
 
 def _model(name: str, parts: Parts) -> dict[str, Any]:
     champion = parts.app.ledger.champion(name)
-    versions = [documents.version(each, champion) for each in parts.app.registry.versions(name)]
-    decided = promoting.promotions(name, parts.app.ledger)[:SHOWN]
+    decided = promoting.promotions(name, parts.app.ledger)
+    versions, silence = _versions(name, champion, parts)
+    problem = parts.follower.problems().get(name)
+    serving = next((each for each in decided if each.state is State.PROMOTED and each.version == champion), None)
     return {
         "name": name,
         "champion": champion,
+        "since": serving.changed_at.isoformat() if serving else None,
         "serving": parts.follower.serving(name),
-        "problem": parts.follower.problems().get(name),
-        "versions": list(reversed(versions))[:SHOWN],
-        "promotions": [documents.promotion(each, champion) for each in decided],
+        "problems": [*([{"about": "the champion cannot be loaded", "words": problem}] if problem else []), *silence],
+        "versions": versions,
+        "metrics": [key for key in METRICS if any(key in version["metrics"] for version in versions)],
+        "promotions": [documents.promotion(each, champion) for each in decided[:SHOWN]],
         "reports": [documents.report(each) for each in parts.app.registry.listed(name)][:SHOWN],
     }
+
+
+def _versions(name: str, champion: int | None, parts: Parts) -> tuple[list[Document], list[dict[str, str]]]:
+    """The newest versions first; what serves is shown also while MLflow, which knows the aliases, does not answer."""
+    try:
+        known = parts.app.registry.versions(name)
+    except Unavailable as error:
+        return [], [{"about": "versions cannot be listed", "words": error.message}]
+    return [documents.version(each, champion) for each in reversed(known)][:SHOWN], []

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header
 
+from driftgate.lifecycle.errors import KeyReused, PromotionNotFound
 from driftgate.lifecycle.flows import promoting
 from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.ledger import Action, Promotion
@@ -12,16 +13,16 @@ from driftgate.service import asking, documents
 from driftgate.service.documents import Document
 from driftgate.service.http.access import Approver, Trainer, Viewer
 from driftgate.service.http.bodies import ApprovalBody, DriftBody, PromotionBody, RetrainBody, RollbackBody
-from driftgate.service.http.parts import Model, Parts, Wired
+from driftgate.service.http.parts import Model, Named, Parts, VersionNumber, Wired
 
 router = APIRouter(prefix="/v1/models/{model}", tags=["decisions"])
 jobs_router = APIRouter(prefix="/v1/jobs", tags=["decisions"])
 
-IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 
 @router.post("/retrain", status_code=202)
-def retrain(model: Model, body: RetrainBody, parts: Wired, actor: Trainer) -> Document:
+def retrain(actor: Trainer, model: Model, body: RetrainBody, parts: Wired) -> Document:
     """A retrain, queued."""
     data = asking.file_below(parts.settings.project, body.data) if body.data else None
     request = asking.retraining(parts.settings, model, actor.name, reason=body.reason, search=body.search, data=data)
@@ -29,14 +30,14 @@ def retrain(model: Model, body: RetrainBody, parts: Wired, actor: Trainer) -> Do
 
 
 @router.post("/versions/{version}/gates", status_code=202)
-def gate(model: Model, version: int, parts: Wired, _: Trainer) -> Document:
+def gate(_: Trainer, model: Model, version: VersionNumber, parts: Wired) -> Document:
     """A judgement that decides nothing, queued."""
     parts.app.registry.version(model, version)
     return {"job_id": parts.jobs.enqueue("gate", f"gate-{uuid.uuid4()}", model, version, parts.settings.policy(model))}
 
 
 @router.post("/versions/{version}/simulation", status_code=202)
-def simulate(model: Model, version: int, parts: Wired, _: Trainer) -> Document:
+def simulate(_: Trainer, model: Model, version: VersionNumber, parts: Wired) -> Document:
     """A degradation simulation, queued."""
     parts.app.registry.version(model, version)
     request = asking.simulation(model, version)
@@ -44,7 +45,7 @@ def simulate(model: Model, version: int, parts: Wired, _: Trainer) -> Document:
 
 
 @router.post("/drift", status_code=202)
-def drift(model: Model, body: DriftBody, parts: Wired, _: Trainer) -> Document:
+def drift(_: Trainer, model: Model, body: DriftBody, parts: Wired) -> Document:
     """A drift report over logged payloads, queued."""
     version = body.version or asking.champion(parts.app.ledger, model)
     parts.app.registry.version(model, version)
@@ -53,13 +54,13 @@ def drift(model: Model, body: DriftBody, parts: Wired, _: Trainer) -> Document:
 
 
 @jobs_router.get("/{job_id}")
-def job(job_id: str, parts: Wired, _: Viewer) -> Document:
+def job(_: Viewer, job_id: Named, parts: Wired) -> Document:
     """A job as it stands: `queued`, `running`, `done` with its result, or `failed` with the reason."""
     return documents.job(parts.jobs.find(job_id))
 
 
 @router.post("/promotions", status_code=202)
-def promote(model: Model, body: PromotionBody, parts: Wired, actor: Trainer, idempotency_key: IdempotencyKey = None) -> Document:
+def promote(actor: Trainer, model: Model, body: PromotionBody, parts: Wired, idempotency_key: IdempotencyKey = None) -> Document:
     """A promotion, recorded and queued. 409 where the champion is not the expected one."""
     parts.app.registry.version(model, body.version)
     wish = PromotionRequest(
@@ -69,12 +70,27 @@ def promote(model: Model, body: PromotionBody, parts: Wired, actor: Trainer, ide
 
 
 @router.post("/rollback", status_code=202)
-def roll_back(model: Model, body: RollbackBody, parts: Wired, actor: Approver, idempotency_key: IdempotencyKey = None) -> Document:
+def roll_back(actor: Approver, model: Model, body: RollbackBody, parts: Wired, idempotency_key: IdempotencyKey = None) -> Document:
     """A rollback, recorded and queued."""
+    promotion_id = _promotion_id(model, idempotency_key)
+    first = _rolled_back_before(promotion_id, body, parts)
+    if first is not None:
+        return _queued(first, parts)
     target = promoting.rollback_target(model, body.to, parts.app.ledger)
     serving = parts.app.ledger.champion(model)
-    wish = PromotionRequest(_promotion_id(model, idempotency_key), model, target, serving, actor.name, Action.ROLLBACK, body.comment)
+    wish = PromotionRequest(promotion_id, model, target, serving, actor.name, Action.ROLLBACK, body.comment)
     return _queued(promoting.request(wish, parts.app.ledger), parts)
+
+
+def _rolled_back_before(promotion_id: str, body: RollbackBody, parts: Parts) -> Promotion | None:
+    # Once it is done, the same wish would name another target; what the repeated key means is what it meant first.
+    try:
+        first = promoting.found(promotion_id, parts.app.ledger)
+    except PromotionNotFound:
+        return None
+    if first.action is not Action.ROLLBACK or body.to not in (None, first.version) or body.comment != first.comment:
+        raise KeyReused(f"promotion {promotion_id} was requested before with another content: use a new idempotency key")
+    return first
 
 
 def _promotion_id(model: str, key: str | None) -> str:
@@ -87,27 +103,27 @@ def _queued(promotion: Promotion, parts: Parts) -> Document:
 
 
 @router.get("/promotions")
-def promotions(model: Model, parts: Wired, _: Viewer) -> Document:
+def promotions(_: Viewer, model: Model, parts: Wired) -> Document:
     """Every promotion and rollback of the model, newest first."""
     champion = parts.app.ledger.champion(model)
     return {"promotions": [documents.promotion(each, champion) for each in promoting.promotions(model, parts.app.ledger)]}
 
 
 @router.get("/promotions/{promotion_id}")
-def promotion(model: Model, promotion_id: str, parts: Wired, _: Viewer) -> Document:
+def promotion(_: Viewer, model: Model, promotion_id: Named, parts: Wired) -> Document:
     """One promotion, with every gate and its reasons."""
     return documents.promotion(asking.promotion_of(model, promotion_id, parts.app.ledger), parts.app.ledger.champion(model))
 
 
 @router.post("/promotions/{promotion_id}/approve", status_code=202)
-def approve(model: Model, promotion_id: str, body: ApprovalBody, parts: Wired, actor: Approver) -> Document:
+def approve(actor: Approver, model: Model, promotion_id: Named, body: ApprovalBody, parts: Wired) -> Document:
     """The promotion, approved and queued to be carried out."""
     asking.promotion_of(model, promotion_id, parts.app.ledger)
     return _queued(promoting.approve(promotion_id, actor.name, body.comment, parts.app.ledger), parts)
 
 
 @router.post("/promotions/{promotion_id}/reject")
-def reject(model: Model, promotion_id: str, body: ApprovalBody, parts: Wired, actor: Approver) -> Document:
+def reject(actor: Approver, model: Model, promotion_id: Named, body: ApprovalBody, parts: Wired) -> Document:
     """The promotion, rejected."""
     asking.promotion_of(model, promotion_id, parts.app.ledger)
     rejected = promoting.reject(promotion_id, actor.name, body.comment, parts.app.ledger)

@@ -12,7 +12,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/v1/status")
-def status(parts: Wired, _: Viewer) -> Document:
+def status(_: Viewer, parts: Wired) -> Document:
     """What serves and what waits, for every declared model."""
     return standing(parts.app)
 
@@ -25,8 +25,12 @@ def healthz() -> Document:
 
 @router.get("/readyz")
 def readyz(parts: Wired) -> JSONResponse:
-    """Whether every champion that the ledger names is loaded; 503 with the reasons where one is not."""
+    """Whether every champion that the ledger names is loaded, with the reasons where one is not.
+
+    503 only where nothing answers in its place: a new champion that cannot be loaded must not take the old one out of service.
+    """
     problems = parts.follower.problems()
     served = {model: parts.follower.serving(model) for model in parts.settings.models}
-    content = {"status": "ready" if not problems else "degraded", "champions": served, "problems": problems}
-    return JSONResponse(content, status_code=503 if problems else 200)
+    silent = any(served.get(model) is None for model in problems)
+    status = "not_ready" if silent else "degraded" if problems else "ready"
+    return JSONResponse({"status": status, "champions": served, "problems": problems}, status_code=503 if silent else 200)

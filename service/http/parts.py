@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from driftgate.lifecycle.errors import ModelNotFound
 from driftgate.lifecycle.ports import PayloadLog
 from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
+from driftgate.service.http.bodies import LARGEST
 from driftgate.service.serving import ChampionFollower
 from driftgate.service.settings import Settings
 from driftgate.service.tokens import Tokens
@@ -49,3 +50,8 @@ def declared(model: str, parts: Wired) -> str:
 
 
 Model = Annotated[str, Depends(declared)]
+VersionNumber = Annotated[int, Path(ge=1, le=LARGEST)]
+"""The number of a version in a path."""
+
+Named = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+"""The id of a job or promotion in a path."""

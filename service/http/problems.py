@@ -1,5 +1,7 @@
 """Errors as RFC 9457 problem documents, each named error with its status."""
 
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -30,11 +32,10 @@ def status_of(kind: type[BaseException]) -> int:
     return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
 
 
-def problem(status: int, title: str, detail: str, **extra: Any) -> JSONResponse:
+def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> JSONResponse:
     """A problem document; `extra` members that are None are left out."""
     content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     content |= {key: value for key, value in extra.items() if value is not None}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004 - the status has a name in its document
     return JSONResponse(content, status_code=status, media_type="application/problem+json", headers=headers)
 
 
@@ -42,16 +43,40 @@ def install(app: FastAPI) -> None:
     """Makes the application answer every error as a problem document."""
 
     @app.exception_handler(errors.DriftgateError)
-    async def named(_: Request, error: errors.DriftgateError) -> JSONResponse:
-        return problem(status_of(type(error)), type(error).__name__, error.message, field=error.field)
+    async def named(request: Request, error: errors.DriftgateError) -> JSONResponse:
+        status = status_of(type(error))
+        headers = {"WWW-Authenticate": _challenge(request)} if status == HTTPStatus.UNAUTHORIZED else None
+        return problem(status, type(error).__name__, error.message, headers, field=error.field)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "header"}]
-        detail = f"{'.'.join(where) or 'the request'}: {first['msg']}"
-        return problem(422, "InvalidRequest", detail, field=".".join(where) or None)
+        field = located(first["loc"])
+        if first["type"] == "json_invalid":
+            return problem(422, "InvalidRequest", f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}")
+        if field is None:
+            return problem(422, "InvalidRequest", "the body must be a JSON object, sent as application/json")
+        return problem(422, "InvalidRequest", f"{field}: {first['msg']}", field=field)
 
     @app.exception_handler(HTTPException)
-    async def plain(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, "HTTPError", str(error.detail))
+    async def plain(request: Request, error: HTTPException) -> JSONResponse:
+        phrase = HTTPStatus(error.status_code).phrase
+        detail = f"{request.method} {request.url.path}: {phrase.lower()}" if error.detail == phrase else str(error.detail)
+        return problem(error.status_code, phrase, detail, error.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+        # The traceback goes to the log, with whatever it holds; the caller learns the kind only.
+        return problem(500, "InternalError", f"an unexpected {type(error).__name__}; the log of the service says more")
+
+
+def located(location: Sequence[str | int]) -> str | None:
+    """Where in the request, as in `instances[3].features.age`; None for the body as a whole."""
+    words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:])
+    return words.removeprefix(".") or None
+
+
+def _challenge(request: Request) -> str:
+    # Only what asks for a page may be answered with a browser's dialog.
+    page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    return 'Basic realm="Driftgate: any name, and an API token as the password", charset="UTF-8"' if page else "Bearer"

@@ -127,7 +127,12 @@ class TestPerformance:
     def test_a_broken_floor_fails_even_where_another_is_undecided(self) -> None:
         assert performance_gate(passing_performance(), Policy(floors={"accuracy": 0.9, "f1": 0.1})).verdict is Verdict.FAIL
 
-    def test_a_log_loss_above_the_base_rate_is_a_warning_only(self) -> None:
+    def test_a_log_loss_above_the_base_rate_is_undecided_where_there_is_a_champion(self) -> None:
+        gate = performance_gate(passing_performance(base_log_loss=0.39), POLICY, champion=True)
+
+        assert gate.verdict is Verdict.UNDECIDED
+
+    def test_a_log_loss_above_the_base_rate_is_a_warning_only_for_a_first_version(self) -> None:
         gate = performance_gate(passing_performance(base_log_loss=0.39), POLICY)
 
         assert gate.verdict is Verdict.PASS

@@ -1,0 +1,192 @@
+"""Every route, asked without a token and with a token of every role."""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import update
+
+from driftgate.service.http.app import create_app
+from driftgate.service.tables import tokens
+from driftgate.service.tokens import Role
+from tests.unit.service.apis import Api, an_api, rows
+
+MODEL = "/v1/models/churn"
+
+# The least role of each route, and a good body for it. None: open to everybody.
+ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
+    ("POST", "/v1/models/{model}/predict"): (Role.PREDICTOR, rows()),
+    ("POST", "/v1/models/{model}/outcomes"): (Role.PREDICTOR, {"outcomes": [{"value": "yes", "observed_at": "2026-01-01T00:00Z", "prediction_id": "a"}]}),
+    ("POST", "/v1/models/{model}/retrain"): (Role.TRAINER, {}),
+    ("POST", "/v1/models/{model}/versions/{version}/gates"): (Role.TRAINER, None),
+    ("POST", "/v1/models/{model}/versions/{version}/simulation"): (Role.TRAINER, None),
+    ("POST", "/v1/models/{model}/drift"): (Role.TRAINER, {}),
+    ("POST", "/v1/models/{model}/promotions"): (Role.TRAINER, {"version": 2, "expected_champion": 1}),
+    ("POST", "/v1/models/{model}/rollback"): (Role.APPROVER, {}),
+    ("POST", "/v1/models/{model}/promotions/{promotion_id}/approve"): (Role.APPROVER, {}),
+    ("POST", "/v1/models/{model}/promotions/{promotion_id}/reject"): (Role.APPROVER, {}),
+    ("GET", "/v1/models/{model}/promotions"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/promotions/{promotion_id}"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/versions"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/versions/{version}"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/reports"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/reports/{report_id}"): (Role.VIEWER, None),
+    ("GET", "/v1/jobs/{job_id}"): (Role.VIEWER, None),
+    ("GET", "/v1/status"): (Role.VIEWER, None),
+    ("GET", "/"): (Role.VIEWER, None),
+    ("GET", "/healthz"): (None, None),
+    ("GET", "/readyz"): (None, None),
+}  # fmt: skip
+CLOSED = {key: needed for key, (needed, _) in ROUTES.items() if needed is not None}
+VALUES = {"model": "churn", "version": "1", "promotion_id": "p-none", "report_id": "r1", "job_id": "j-none"}
+
+
+@dataclass
+class Matrix:
+    """One guarded API with a token of every role."""
+
+    api: Api
+    headers: dict[Role, dict[str, str]]
+
+    def ask(self, route: tuple[str, str], headers: dict[str, str]) -> tuple[int, str]:
+        """The status and the title of the problem, if there is one."""
+        method, path = route
+        answer = self.api.client.request(method, path.format(**VALUES), json=ROUTES[route][1], headers=headers)
+        problem = answer.headers["content-type"] == "application/problem+json"
+        return answer.status_code, answer.json()["title"] if problem else ""
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    api = an_api(tmp_path_factory.mktemp("matrix"), auth="token")
+    api.promoted(1)
+    yield Matrix(api, {role: dict(api.token(role)) for role in Role})
+    api.engine.dispose()
+
+
+def all_routes(api: Api) -> dict[tuple[str, str], APIRoute]:
+    """Every route of the application that answers more than its own documentation."""
+    app = create_app(api.parts)
+    paths = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
+    return {key: None for key in paths} | {("GET", "/"): None}  # type: ignore[dict-item]
+
+
+def test_every_route_is_in_the_matrix(matrix: Matrix) -> None:
+    assert set(all_routes(matrix.api)) == set(ROUTES)
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=" ".join)
+def test_no_token_is_401(matrix: Matrix, route: tuple[str, str]) -> None:
+    assert matrix.ask(route, {}) == (401, "Unauthenticated")
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=" ".join)
+def test_a_lesser_role_is_403(matrix: Matrix, route: tuple[str, str]) -> None:
+    lesser = [role for role in Role if role < CLOSED[route]]
+
+    answers = {role: matrix.ask(route, matrix.headers[role]) for role in lesser}
+
+    assert answers == dict.fromkeys(lesser, (403, "Forbidden"))
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=" ".join)
+def test_the_role_itself_and_every_greater_one_may(matrix: Matrix, route: tuple[str, str]) -> None:
+    allowed = [role for role in Role if role >= CLOSED[route]]
+
+    answers = {role: matrix.ask(route, matrix.headers[role]) for role in allowed}
+
+    assert {title for _, title in answers.values()} <= {"", "PromotionNotFound", "JobNotFound", "VersionNotFound"}
+    assert not {401, 403, 422, 500} & {status for status, _ in answers.values()}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_liveness_and_readiness_need_no_token(matrix: Matrix, path: str) -> None:
+    assert matrix.api.client.get(path).status_code == 200
+
+
+def test_who_may_not_ask_does_not_learn_which_models_there_are(matrix: Matrix) -> None:
+    known, unknown = (matrix.api.client.get(f"/v1/models/{name}/versions") for name in ("churn", "nonsense"))
+
+    assert (known.status_code, known.json()) == (unknown.status_code, unknown.json())
+
+
+@pytest.mark.parametrize("value", ["Bearer", "Bearer ", "Bearer dg_wrong", "Basic !", "Basic", "Digest x", "dg_wrong", "Basic /w=="])
+def test_a_wrong_token_is_401(matrix: Matrix, value: str) -> None:
+    answer = matrix.api.client.get("/v1/status", headers={"Authorization": value})
+
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+def basic(headers: dict[str, str]) -> dict[str, str]:
+    token = headers["Authorization"].removeprefix("Bearer ")
+    return {"Authorization": "Basic " + base64.b64encode(f"anyone:{token}".encode()).decode()}
+
+
+def test_a_browser_is_asked_for_the_token_and_may_read_with_it(matrix: Matrix) -> None:
+    page = {"Accept": "text/html,*/*"}
+
+    asked = matrix.api.client.get("/", headers=page)
+    shown = matrix.api.client.get("/", headers=page | basic(matrix.headers[Role.VIEWER]))
+
+    assert (asked.status_code, asked.headers["www-authenticate"].split()[0]) == (401, "Basic")
+    assert shown.status_code == 200
+
+
+def test_what_a_browser_sends_along_unasked_decides_nothing(matrix: Matrix) -> None:
+    answer = matrix.api.client.post(f"{MODEL}/rollback", json={}, headers=basic(matrix.headers[Role.ADMIN]))
+
+    assert answer.status_code == 401
+
+
+def test_a_revoked_token_is_401_at_once(guarded: Api) -> None:
+    header = guarded.token(Role.ADMIN, "ada")
+    before = guarded.client.get("/v1/status", headers=header).status_code
+
+    guarded.parts.tokens.revoke("ada")
+
+    assert (before, guarded.client.get("/v1/status", headers=header).status_code) == (200, 401)
+
+
+def test_an_expired_token_is_401(guarded: Api) -> None:
+    header = guarded.token(Role.ADMIN, "ada")
+    with guarded.engine.begin() as connection:
+        connection.execute(update(tokens).values(expires=datetime(2026, 1, 1, tzinfo=UTC)))
+
+    answer = guarded.client.get("/v1/status", headers=header)
+
+    assert answer.status_code == 401
+
+
+def test_the_ledger_names_the_token_not_what_the_caller_says(guarded: Api) -> None:
+    header = guarded.token(Role.TRAINER, "ada")
+
+    guarded.client.post(f"{MODEL}/promotions", json={"version": 1, "expected_champion": None}, headers=header)
+
+    assert [event.actor for event in guarded.ledger.stored] == ["ada"]
+
+
+def test_without_tokens_a_name_that_points_here_is_not_answered(api: Api) -> None:
+    answer = api.client.get("/v1/status", headers={"Host": "evil.example:8000"})
+
+    assert (answer.status_code, answer.json()["title"]) == (403, "Forbidden")
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:9", "[::1]:8000", "127.0.0.1"])
+def test_without_tokens_every_name_of_this_machine_is_answered(api: Api, host: str) -> None:
+    assert api.client.get("/v1/status", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:5000", "null"])
+def test_without_tokens_the_page_of_another_site_decides_nothing(api: Api, origin: str) -> None:
+    answer = api.client.post(f"{MODEL}/versions/1/gates", headers={"Origin": origin})
+
+    assert (answer.status_code, api.jobs.queued) == (403, {})
+
+
+def test_without_tokens_a_page_of_this_service_may_decide(api: Api) -> None:
+    answer = api.client.post(f"{MODEL}/versions/1/gates", headers={"Origin": "http://127.0.0.1:8000"})
+
+    assert answer.status_code == 202
