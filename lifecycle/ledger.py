@@ -8,6 +8,7 @@ from typing import Any
 
 from driftgate.lifecycle.canonical import sha256
 from driftgate.lifecycle.errors import LedgerBroken
+from driftgate.lifecycle.policy import Standard
 
 GENESIS = "0" * 64
 """The hash before the first event."""
@@ -135,6 +136,7 @@ class Promotion:
     reasons: tuple[str, ...] = ()
     approver: str | None = None
     decided: bool = False
+    standard: Standard | None = None
 
 
 def promotion(events: Sequence[Event]) -> Promotion:
@@ -159,6 +161,7 @@ def promotion(events: Sequence[Event]) -> Promotion:
         reasons=_reasons(by_kind),
         approver=approval.actor if approval else None,
         decided=Kind.DECIDED in by_kind,
+        standard=Standard(request.body["standard"]) if "standard" in request.body else None,
     )
 
 

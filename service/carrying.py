@@ -1,11 +1,9 @@
 """Decisions of a command without a service: recorded, then carried out here or by a living worker."""
 
-from dataclasses import replace
-
 from driftgate.lifecycle.flows import promoting
 from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.ledger import Promotion
-from driftgate.lifecycle.policy import Policy, Standard
+from driftgate.lifecycle.policy import Policy
 from driftgate.service import asking
 from driftgate.service.bootstrap import Running
 from driftgate.service.dispatch import alone, through_worker
@@ -13,11 +11,9 @@ from driftgate.service.documents import Document
 from driftgate.service.work import run_promotion
 
 
-def carry_out(parts: Running, wish: PromotionRequest, standard: str | None) -> Document:
-    """The wish, recorded and taken as far as it goes. `standard`: what to show against the champion, instead of the policy's."""
+def carry_out(parts: Running, wish: PromotionRequest) -> Document:
+    """The wish, recorded and taken as far as it goes."""
     policy = parts.app.settings.policy(wish.model)
-    if standard is not None:
-        policy = replace(policy, standard=Standard(standard))
     if parts.roster.alive():
         return through_worker(parts.jobs, parts.jobs.promote(promoting.request(wish, parts.app.ledger), policy))
     return alone(parts.app, lambda: _here(parts, promoting.request(wish, parts.app.ledger), policy))

@@ -51,9 +51,9 @@ class Remote:
         models: list[dict[str, Any]] = self.get("/v1/status")["models"]
         return next((each["champion"] for each in models if each["model"] == model), None)
 
-    def promote(self, model: str, version: int, expected: int | None, comment: str) -> Document:
+    def promote(self, model: str, version: int, expected: int | None, comment: str, standard: str | None = None) -> Document:
         """The promotion, once it stands still."""
-        body = {"version": version, "expected_champion": expected, "comment": comment}
+        body = {"version": version, "expected_champion": expected, "comment": comment, "standard": standard}
         return self._settled(model, self.post(f"/v1/models/{model}/promotions", body)["promotion_id"])
 
     def roll_back(self, model: str, to: int | None, comment: str) -> Document:

@@ -5,13 +5,13 @@ after a crash, by any process, ends where the first one would have. What has hap
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftgate.lifecycle.canonical import plain, sha256
 from driftgate.lifecycle.errors import ChampionMoved, Forbidden, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound, WrongState
 from driftgate.lifecycle.gates import Evidence, Judgement, judge, verdict_over
 from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion
-from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.policy import Policy, Standard
 from driftgate.lifecycle.ports import Examiner, Ledger, Registry
 
 SYSTEM = "driftgate"
@@ -20,7 +20,10 @@ SYSTEM = "driftgate"
 
 @dataclass(frozen=True, slots=True)
 class PromotionRequest:
-    """A wish for a new champion. `expected_champion` is who serves as the requester sees it; None: nobody."""
+    """A wish for a new champion. `expected_champion` is who serves as the requester sees it; None: nobody.
+
+    `standard`: what to show against the champion this once, instead of the policy's; only a person sets it.
+    """
 
     id: str
     model: str
@@ -29,6 +32,18 @@ class PromotionRequest:
     actor: str
     action: Action = Action.PROMOTE
     comment: str = ""
+    standard: Standard | None = None
+
+    @property
+    def body(self) -> dict[str, object]:
+        """The wish as the ledger keeps it."""
+        wish: dict[str, object] = {
+            "action": self.action.value,
+            "version": self.version,
+            "expected_champion": self.expected_champion,
+            "comment": self.comment,
+        }
+        return wish if self.standard is None else {**wish, "standard": self.standard.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +62,9 @@ def request(asked: PromotionRequest, ledger: Ledger) -> Promotion:
     """
     if asked.version == asked.expected_champion:
         raise InvalidRequest(f"version {asked.version} is the champion already", field="version")
-    body = {"action": asked.action.value, "version": asked.version, "expected_champion": asked.expected_champion, "comment": asked.comment}
-    event = NewEvent(asked.model, asked.id, Kind.REQUESTED, asked.actor, body)
+    event = NewEvent(asked.model, asked.id, Kind.REQUESTED, asked.actor, asked.body)
     stored = ledger.append(event, ExpectedChampion(asked.expected_champion))
-    if stored.model != asked.model or dict(stored.body) != body:
+    if stored.model != asked.model or dict(stored.body) != asked.body:
         raise KeyReused(f"promotion {asked.id} was requested before with another content: use a new idempotency key")
     return found(asked.id, ledger)
 
@@ -92,8 +106,10 @@ def promote(promotion_id: str, policy: Policy, desk: Desk) -> Promotion:
     if current.state is not State.RUNNING:
         return current
     if not _recorded(promotion_id, Kind.JUDGED, desk.ledger):
+        if current.standard is not None:
+            policy = replace(policy, standard=current.standard)
         judgement = judged(gather(current.model, current.version, current.expected_champion, desk), policy)
-        _append(current, Kind.JUDGED, SYSTEM, {**plain(judgement), "approval": policy.approval}, desk.ledger)
+        _append(current, Kind.JUDGED, SYSTEM, {**plain(judgement), "policy": plain(policy), "approval": policy.approval}, desk.ledger)
         current = found(promotion_id, desk.ledger)
         return settle(current, desk) if current.state is State.RUNNING else current
     _check_digests(current, desk)

@@ -47,19 +47,21 @@ def _gate_lines(document: dict[str, Any]) -> list[str]:
 def promote(version: int, expect: int | None, comment: str, standard: str | None, model: str | None, as_json: bool) -> None:
     """Make a version the champion, if every gate lets it. Exit 1 where it is refused."""
     from driftgate.lifecycle.flows.promoting import PromotionRequest
+    from driftgate.lifecycle.policy import Standard
     from driftgate.service.carrying import carry_out
 
     found = settings()
     name = found.model(model)
     service = remote(found)
     if service is not None:
-        document = service.promote(name, version, service.champion(name) if expect is None else expect or None, comment)
+        document = service.promote(name, version, service.champion(name) if expect is None else expect or None, comment, standard)
     else:
         with running(found) as parts:
             expected = parts.app.ledger.champion(name) if expect is None else expect or None
             parts.app.registry.version(name, version)
-            wish = PromotionRequest(str(uuid.uuid4()), name, version, expected, actor(), comment=comment)
-            document = carry_out(parts, wish, standard)
+            asked = Standard(standard) if standard else None
+            wish = PromotionRequest(str(uuid.uuid4()), name, version, expected, actor(), comment=comment, standard=asked)
+            document = carry_out(parts, wish)
     _finish(document, as_json)
 
 
@@ -84,7 +86,7 @@ def rollback(to: int | None, comment: str, model: str | None, as_json: bool) -> 
             target = promoting.rollback_target(name, to, parts.app.ledger)
             serving = parts.app.ledger.champion(name)
             wish = promoting.PromotionRequest(str(uuid.uuid4()), name, target, serving, actor(), Action.ROLLBACK, comment)
-            document = carry_out(parts, wish, None)
+            document = carry_out(parts, wish)
     _finish(document, as_json)
 
 

@@ -1,7 +1,7 @@
 """Request bodies, as pydantic checks and documents them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StrictBool, StrictFloat, StrictInt, StrictStr
 from pydantic_core import CoreSchema
@@ -24,7 +24,7 @@ class OneSentence:
 
 # No database takes NUL, and MySQL takes "a" and "a " for the same key.
 Identifier = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\x00 ]$")]
-Number = Annotated[int, Field(ge=1, le=LARGEST)]
+Number = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
 Words = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Text = Annotated[StrictStr, Field(max_length=65536)]
 Label = Annotated[StrictBool | StrictInt | StrictFloat | Text, OneSentence("must be text, true, false or a finite number")]
@@ -70,16 +70,20 @@ class RetrainBody(Body):
     """A wish for a new candidate. `data`: a path on the worker's machine, below the project, instead of the configured source."""
 
     reason: Words = "requested over HTTP"
-    search: bool = False
+    search: StrictBool = False
     data: Annotated[str, Field(max_length=1000)] | None = None
 
 
 class PromotionBody(Body):
-    """A wish for a new champion. `expected_champion`: who serves as you see it; null: nobody."""
+    """A wish for a new champion. `expected_champion`: who serves as you see it; null: nobody.
+
+    `standard`: what it must show against the champion this once, instead of the policy's.
+    """
 
     version: Number
     expected_champion: Number | None
     comment: Words = ""
+    standard: Literal["superior", "non_inferior"] | None = None
 
 
 class RollbackBody(Body):

@@ -9,6 +9,7 @@ from driftgate.lifecycle.errors import KeyReused, PromotionNotFound
 from driftgate.lifecycle.flows import promoting
 from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.ledger import Action, Promotion
+from driftgate.lifecycle.policy import Standard
 from driftgate.service import asking, documents
 from driftgate.service.documents import Document
 from driftgate.service.http.access import Approver, Trainer, Viewer
@@ -64,7 +65,13 @@ def promote(actor: Trainer, model: Model, body: PromotionBody, parts: Wired, ide
     """A promotion, recorded and queued. 409 where the champion is not the expected one."""
     parts.app.registry.version(model, body.version)
     wish = PromotionRequest(
-        _promotion_id(model, idempotency_key), model, body.version, body.expected_champion, actor.name, comment=body.comment
+        id=_promotion_id(model, idempotency_key),
+        model=model,
+        version=body.version,
+        expected_champion=body.expected_champion,
+        actor=actor.name,
+        comment=body.comment,
+        standard=None if body.standard is None else Standard(body.standard),
     )
     return _queued(promoting.request(wish, parts.app.ledger), parts)
 

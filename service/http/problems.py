@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents, each named error with its status."""
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -32,11 +33,21 @@ def status_of(kind: type[BaseException]) -> int:
     return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
 
 
-def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> JSONResponse:
+class ProblemResponse(JSONResponse):
+    """A problem document in plain ASCII, so that whatever text a caller sent can be told back, half characters too."""
+
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        """The document's bytes."""
+        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> ProblemResponse:
     """A problem document; `extra` members that are None are left out."""
     content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     content |= {key: value for key, value in extra.items() if value is not None}
-    return JSONResponse(content, status_code=status, media_type="application/problem+json", headers=headers)
+    return ProblemResponse(content, status_code=status, headers=headers)
 
 
 def install(app: FastAPI) -> None:

@@ -160,7 +160,8 @@ def an_api(folder: Path, auth: str = "none") -> Api:
     (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth), encoding="utf-8")
     settings = load(folder, {})
     engine = connect(f"sqlite:///{folder / 'tokens.db'}")
-    metadata.create_all(engine)
+    if auth == "token":
+        metadata.create_all(engine)
     versions = {(MODEL, number): a_version(number) for number in (1, 2, 3)}
     book = FakeBook(bound=versions, kept={"r1": a_report()}, files=folder)
     ledger, jobs, log = FakeLedger(Ticking()), FakeJobs(), FakePayloadLog()

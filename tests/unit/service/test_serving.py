@@ -222,4 +222,3 @@ def test_instances_become_one_conformed_frame_for_one_call() -> None:
     np.testing.assert_array_equal(frame["score"], [3.0, np.nan, np.nan])  # type: ignore[index]
     assert frame["plan"].tolist()[:2] == ["True", "pro"]  # type: ignore[index]
     assert frame["plan"].isna().tolist() == [False, False, True]  # type: ignore[index]
-

@@ -17,7 +17,8 @@ from driftgate.lifecycle.errors import (
 from driftgate.lifecycle.flows.promoting import approve, fail, found, gather, promote, promotions, reject, request
 from driftgate.lifecycle.ledger import Event, ExpectedChampion, Kind, NewEvent, Promotion, State
 from driftgate.lifecycle.measurements import Behaviour
-from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.policy import Policy, Standard
+from driftgate.lifecycle.verdicts import Estimate
 from driftgate.lifecycle.versions import Version
 from tests.builders import MODEL, a_promotion_request, a_version, an_event, passing_comparison, passing_performance
 from tests.fakes import FakeExaminer, FakeLedger
@@ -326,3 +327,18 @@ def test_promotions_are_listed_newest_first_without_other_models() -> None:
     request(replace(a_promotion_request("q1", 1, None), model="other"), office.ledger)
 
     assert [each.id for each in promotions(MODEL, office.ledger)] == ["p3", "p2", "p1"]
+
+
+def test_a_person_may_ask_for_non_inferior_this_once_and_the_ledger_says_so() -> None:
+    office = Office(examiner=FakeExaminer(compared=passing_comparison(difference=Estimate(0.0, -0.001, 0.001)))).promoted(1)
+    office.ask("strict", 2, 1)
+    office.ask("lenient", 3, 1, standard=Standard.NON_INFERIOR)
+
+    strict = promote("strict", POLICY, office.desk)
+    lenient = promote("lenient", POLICY, office.desk)
+
+    assert (strict.state, lenient.state) == (State.REFUSED, State.PROMOTED)
+    requested, judged, *_ = office.ledger.events(subject="lenient")
+    assert requested.body["standard"] == "non_inferior"
+    assert judged.body["policy"]["standard"] == "non_inferior"
+    assert judged.body["policy_sha256"] == replace(POLICY, standard=Standard.NON_INFERIOR).sha256
