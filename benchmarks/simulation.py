@@ -113,10 +113,11 @@ def simulated(one: Case) -> None:
     degradation.simulate(one.scorer, one.holdout, one.y, one.chosen)
 
 
-def predicted(one: Case) -> None:
+def predicted(*cases: Case) -> None:
     """The bare calls."""
-    for frame in one.calls:
-        one.scorer.score(frame)
+    for one in cases:
+        for frame in one.calls:
+            one.scorer.score(frame)
 
 
 def verdict(candidate: Case, champion: Case, train: performance.TargetStats, seen: pd.DataFrame) -> None:
@@ -132,7 +133,9 @@ def verdict(candidate: Case, champion: Case, train: performance.TargetStats, see
 
 def paired(ours: Callable[[], None], bare: Callable[[], None], rounds: int = ROUNDS) -> tuple[float, float, float]:
     """Median seconds of both, and the median of their ratio over rounds in which one follows the other."""
-    ours(), bare()  # noqa: B018 - the first call of each pays for imports and caches
+    # The first call of each pays for imports and caches.
+    ours()
+    bare()
     pairs = []
     for turn in range(rounds):
         first, second = (ours, bare) if turn % 2 else (bare, ours)
@@ -160,7 +163,7 @@ def measured(name: str) -> dict[str, tuple[float, float, float]]:
     return {
         "scenarios": paired(lambda: simulated(small), lambda: predicted(small)),
         "envelope": paired(lambda: simulated(large), lambda: predicted(large), rounds=5),
-        "verdict": paired(lambda: verdict(large, champion, stats, seen), lambda: (predicted(large), predicted(champion))[0], rounds=5),
+        "verdict": paired(lambda: verdict(large, champion, stats, seen), lambda: predicted(large, champion), rounds=5),
     }
 
 

@@ -126,7 +126,7 @@ class Examiner(Protocol):
         ...
 
     def comparison(self, candidate: Version, champion: Version) -> Comparison:
-        """Both on the candidate's holdout rows that the champion was not trained on."""
+        """Both on the same rows, that neither was trained on: of the holdout of the later of the two."""
         ...
 
     def degradation(self, candidate: Version, champion: Version | None) -> Degradation:

@@ -1,7 +1,8 @@
 """The degradation envelope: how a version's loss grows and its lift falls as its features drift, on its own holdout.
 
-A model scores rows one by one, so each perturbation is scored once, on the rows it touches; the loss of a share of rows, its growth
-and the bounds are arithmetic on per-row losses.
+A model scores rows one by one, so each perturbation is scored once. The loss of a share of rows is then a mixture of base and
+perturbed losses: it, its growth and the bounds are arithmetic, and do not hang on which rows were drawn. The lift is ranked anew over
+the drawn rows and the rest.
 """
 
 from collections.abc import Callable, Sequence
@@ -106,10 +107,10 @@ def _base(candidate: Side) -> ScenarioOutcome:
         magnitude=1.0,
         features=(),
         rows=candidate.rows.rows,
-        loss=float(base.loss.mean()),
+        loss=base.mean_loss,
         growth=Estimate(0.0, 0.0, 0.0),
         lift=_lift(candidate, base),
-        rmse=_rmse(candidate, base),
+        rmse=_rmse(candidate.schema, base),
     )
 
 
@@ -134,7 +135,7 @@ def _outcome(
         loss=effect.mean_loss,
         growth=corrected(effect.growth, effect.influence, confidence, groups),
         lift=_lift(candidate, effect),
-        rmse=_rmse(candidate, effect),
+        rmse=_rmse(candidate.schema, effect),
         worse_than_champion=worse,
     )
 
@@ -145,7 +146,7 @@ def _lift(candidate: Side, effect: Effect) -> float | None:
     return losses.probability_lift(effect.outputs, candidate.y.astype(np.int64), effect.weights)
 
 
-def _rmse(candidate: Side, effect: Effect) -> float | None:
-    if candidate.schema.task is not Task.REGRESSION:
+def _rmse(schema: Schema, effect: Effect) -> float | None:
+    if schema.task is not Task.REGRESSION:
         return None
-    return float(np.sqrt(np.average(effect.loss**2, weights=effect.weights)))
+    return float(np.sqrt(max(effect.mean_square, 0.0)))

@@ -154,7 +154,8 @@ def _bars(axes: "Axes", outcomes: list[ScenarioOutcome], envelope: Degradation, 
     axes.set(xlim=(left - 0.04 * (right - left), right + 0.16 * (right - left)), ylim=(-0.6, len(shown) - 0.4))
     for row, one in enumerate(shown):
         words = "not scored" if one.problem else _share(one.growth.value)
-        axes.text(min(_or(one.growth.upper, 0.0), right) + 0.012 * (right - left), row, words, va="center", fontsize=8, color="black")
+        beside = min(max(_or(one.growth.upper, 0.0), 0.0), right) + 0.012 * (right - left)
+        axes.text(beside, row, words, va="center", fontsize=8, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})
     axes.set_yticks(range(len(shown)), [one.scenario if one.kind != Kind.MULTIVARIATE else _labelled(one) for one in shown], fontsize=8)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
     axes.set_title(f"{title}; dashed: the limit of {limit:.0%}, bars: {envelope.confidence:.0%} bounds", loc="left", fontsize=10)
@@ -182,7 +183,8 @@ def _number(value: float | None) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{value:+.1%}" if np.isfinite(value) else "-"
+    # Rounded first, so that a trace below zero is not written -0.0%.
+    return f"{round(value, 3) + 0.0:+.1%}" if np.isfinite(value) else "-"
 
 
 def _bounds(estimate: Estimate) -> str:

@@ -38,7 +38,7 @@ def drifting(model: str, version: int, current: Source | Window, *, html: bool) 
 
 def window_of(since: str) -> Window:
     """The window of the last `7d`, `12h`, `30m`, ... up to now. Raises InvalidRequest."""
-    match = re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", since)
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([smhdw])", since)
     if match is None:
         raise InvalidRequest(f"{since!r} is not a span of time; write a number and s, m, h, d or w, such as 7d", field="since")
     now = datetime.now(UTC)

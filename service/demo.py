@@ -49,7 +49,7 @@ def test_probabilities_are_spread(candidate, holdout):
 
 
 def test_a_quiet_client_is_likelier_to_leave(candidate, holdout):
-    busy, quiet = holdout.assign(activity_score=90.0), holdout.assign(activity_score=5.0)
+    busy, quiet = holdout.assign(activity_score=9.0), holdout.assign(activity_score=1.0)
 
     assert candidate.predict_proba(quiet)[:, 1].mean() > candidate.predict_proba(busy)[:, 1].mean()
 '''

@@ -94,22 +94,26 @@ class MeasuringExaminer(Examiner):
         )
 
     def comparison(self, candidate: Version, champion: Version) -> Comparison:
-        """Both on the candidate's holdout rows that the champion was not trained on."""
+        """Both on the holdout rows of the later of the two that the other was not trained on.
+
+        On the older one's holdout a version of a past regime would look superior on rows of that regime.
+        """
         from driftgate.reports import comparison, losses
 
         self._progress(f"comparing with champion {champion.number}")
-        schema, holdout = candidate.schema, self._versions.snapshot(candidate, "holdout")
-        mask = comparison.unseen(holdout, self._versions.snapshot(champion, "train"), schema)
+        later, earlier = (candidate, champion) if candidate.number > champion.number else (champion, candidate)
+        schema, holdout = candidate.schema, self._versions.snapshot(later, "holdout")
+        mask = comparison.unseen(holdout, self._versions.snapshot(earlier, "train"), later.schema)
         rows = holdout[mask]
         return comparison.compare(
-            self._versions.scorer(candidate).score(rows),
+            self._versions.scorer(candidate).score(shared(rows, candidate)),
             losses.align(self._versions.scorer(champion).score(shared(rows, champion)), champion.schema, schema),
-            losses.truth(rows[schema.target], schema),
+            losses.truth(rows[later.schema.target], schema),
             schema,
             champion=champion.number,
             excluded=int((~mask).sum()),
-            entities=_entities(rows, schema),
-            ordered=self._ordered(candidate),
+            entities=_entities(rows, later.schema),
+            ordered=self._ordered(later),
             confidence=self._settings.policy(candidate.model).confidence,
             seed=self._seed(candidate.model),
         )
@@ -169,16 +173,16 @@ class MeasuringExaminer(Examiner):
         return version.schema.time is not None or self._settings.plan(version.model).time == ROW_ORDER
 
 
-def shared(rows: "pd.DataFrame", champion: Version) -> "pd.DataFrame":
-    """The candidate's rows as the champion takes them. Raises InvalidData where they lack a feature of the champion."""
-    lacking: Sequence[str] = [name for name in champion.schema.features if name not in rows.columns]
+def shared(rows: "pd.DataFrame", version: Version) -> "pd.DataFrame":
+    """Rows of another version's snapshot as this one takes them. Raises InvalidData where they lack a feature of it."""
+    lacking: Sequence[str] = [name for name in version.schema.features if name not in rows.columns]
     if lacking:
         raise InvalidData(
-            f"champion {champion.number} cannot be compared on the candidate's snapshot, which lacks its features {', '.join(lacking)}: "
+            f"version {version.number} cannot be compared on the other version's snapshot, which lacks its features {', '.join(lacking)}: "
             "name them in the model's features and retrain",
             field=lacking[0],
         )
-    return rows[list(champion.schema.features)]
+    return rows[list(version.schema.features)]
 
 
 def _entities(rows: "pd.DataFrame", schema: Schema) -> Any:

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from driftgate.service.cli.shared import actor, json_option, model_option, number, remote, running, settings, show, table
+from driftgate.service.cli.shared import GivenOption, actor, json_option, model_option, number, remote, running, settings, show, table
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), help="Train on this file instead of the configured source.")
+@click.option("--data", cls=GivenOption, type=click.Path(path_type=Path), help="Train on this file instead of the configured source.")
 @click.option("--search", is_flag=True, help="Tune the estimator's parameters by cross-validation first.")
 @click.option("--reason", default="requested on the command line", help="Why; kept with the run.")
 @model_option

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-model_option = click.option("--model", help="Which model, where driftgate.toml declares more than one.")
+
+class GivenOption(click.Option):
+    """An option for which an empty text is as good as none: MLproject files cannot leave a parameter out."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """The value, or the default's None."""
+        return None if value == "" else super().type_cast_value(ctx, value)
+
+
+model_option = click.option("--model", cls=GivenOption, help="Which model, where driftgate.toml declares more than one.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 
 

@@ -5,11 +5,24 @@ from typing import Any
 
 import click
 
-from driftgate.service.cli.shared import json_option, model_option, number, remote, running, settings, show, table, verdict_mark
+from driftgate.service.cli.shared import (
+    GivenOption,
+    json_option,
+    model_option,
+    number,
+    remote,
+    running,
+    settings,
+    show,
+    table,
+    verdict_mark,
+)
 
 
 @click.command()
-@click.option("--version", type=click.IntRange(min=1), help="Against the snapshot of this version; by default the champion's.")
+@click.option(
+    "--version", cls=GivenOption, type=click.IntRange(min=1), help="Against the snapshot of this version; by default the champion's."
+)
 @click.option("--current", type=click.Path(path_type=Path), help="A file of rows.")
 @click.option("--since", help="Or the logged payloads of the last 7d, 12h, 30m ...")
 @click.option("--html/--no-html", default=True, help="Also draw Evidently's page (slower).")

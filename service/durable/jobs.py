@@ -1,6 +1,7 @@
 """The asking side of durable work: enqueue a job, look at it, wait for it. Never launches DBOS."""
 
 import logging
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -32,15 +33,17 @@ class Jobs:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client: Any = None
+        self._connecting = threading.Lock()
 
     def _connected(self) -> Any:
-        if self._client is None:
-            from dbos import DBOS, DBOSClient
+        with self._connecting:
+            if self._client is None:
+                from dbos import DBOS, DBOSClient
 
-            logging.getLogger("dbos").setLevel(logging.WARNING)
-            DBOS.migrate(self._url)
-            self._client = DBOSClient(system_database_url=self._url, application_name=APP_NAME)
-        return self._client
+                logging.getLogger("dbos").setLevel(logging.WARNING)
+                DBOS.migrate(self._url)
+                self._client = DBOSClient(system_database_url=self._url, application_name=APP_NAME)
+            return self._client
 
     def enqueue(self, kind: str, job_id: str, *arguments: Any) -> str:
         """The job's id, queued; an id that is known already is left as it is."""

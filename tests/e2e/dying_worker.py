@@ -1,6 +1,6 @@
 """A worker that finishes what the last one left, asks for a promotion, and kills itself at a chosen step of it.
 
-    python -m tests.e2e.dying_worker PROJECT STEP MOMENT
+    python -m tests.e2e.dying_worker PROJECT STEP MOMENT VERSION
 
 STEP counts the checkpointed steps of the promotion from 1; 0 never dies. MOMENT `before` dies before the step's effect,
 `after` between its effect and its record. The names of the steps that began are appended to PROJECT/steps.txt.
@@ -69,7 +69,7 @@ def back_to_first(parts: Running) -> None:
 
 
 def main() -> None:
-    project, step, moment = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    project, step, moment, version = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     settings = load(project)
     parts = wire(settings, lambda _: None)
     worker = Worker(parts.app, parts.roster, parts.jobs, settings.storage.workflows)
@@ -80,7 +80,7 @@ def main() -> None:
     if step:
         (project / "steps.txt").write_text("")
         arm(project / "steps.txt", step, moment)
-        wish = PromotionRequest(str(uuid.uuid4()), MODEL, 2, 1, "test")
+        wish = PromotionRequest(str(uuid.uuid4()), MODEL, version, 1, "test")
         promotion = promoting.request(wish, parts.app.ledger)
         (project / "promotion.txt").write_text(promotion.id)
         parts.jobs.promote(promotion, settings.policy(MODEL))

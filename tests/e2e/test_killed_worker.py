@@ -12,7 +12,7 @@ from driftgate.lifecycle.flows import promoting
 from driftgate.lifecycle.ledger import Kind, State, verify
 from driftgate.service.bootstrap import Running, wire
 from driftgate.service.settings import load
-from tests.e2e.projects import small_project, told
+from tests.e2e.projects import clients, small_project, told
 
 # The steps of a promotion in their order. Whoever changes it also changes GENERATION in service/durable/workflows.py.
 STEPS = [
@@ -37,20 +37,24 @@ STEPS = [
     "ledger.events",
     "ledger.champion",
 ]
+GOOD, BAD = 2, 3
+REFUSED_STEPS = range(1, 15) if os.environ.get("DRIFTGATE_SOAK") == "1" else [9, 12, 13]
 MOMENTS = ["before", "after"] if os.environ.get("DRIFTGATE_SOAK") == "1" else ["after"]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = small_project(tmp_path_factory.mktemp("killed"))
+    clients(1600, 3, 0.0).to_csv(folder / "noise.csv", index=False)
     told(folder, "retrain")
     told(folder, "promote", "1")
     told(folder, "retrain", "--data", "second.csv")
+    told(folder, "retrain", "--data", "noise.csv")
     return folder
 
 
-def die(project: Path, step: int, moment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.e2e.dying_worker", str(project), str(step), moment]
+def die(project: Path, step: int, moment: str, version: int = GOOD) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.e2e.dying_worker", str(project), str(step), moment, str(version)]
     return subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=Path(__file__).parents[2], check=False)
 
 
@@ -83,4 +87,22 @@ def test_a_promotion_killed_at_a_step_ends_whole_after_a_restart(project: Path, 
     assert promoting.found(promotion_id, parts.app.ledger).state is State.PROMOTED
     assert [event.kind for event in events] == [Kind.REQUESTED, Kind.JUDGED, Kind.DECIDED, Kind.APPLIED]
     verify(parts.app.ledger.events())
+    parts.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("step", REFUSED_STEPS)
+def test_a_refusal_killed_at_a_step_is_a_refusal_after_a_restart(project: Path, step: int, moment: str) -> None:
+    killed = die(project, step, moment, BAD)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    promotion_id = (project / "promotion.txt").read_text()
+
+    restarted = die(project, 0, "before")
+
+    assert restarted.returncode == 0, restarted.stderr
+    assert (project / "recovered.txt").read_text() == "1"
+    parts = wired(project)
+    assert promoting.found(promotion_id, parts.app.ledger).state is State.REFUSED
+    assert [event.kind for event in parts.app.ledger.events(subject=promotion_id)] == [Kind.REQUESTED, Kind.JUDGED]
     parts.close()

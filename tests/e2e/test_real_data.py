@@ -85,6 +85,7 @@ def test_bank_by_command_a_retrain_on_later_rows_is_promoted_as_superior_and_rol
     retrained = told(bank, "retrain", "--data", "later.csv", "--reason", "drift")
     promotion = told(bank, "promote", "2", "--expect", "1")
     status = told(bank, "status")
+    outdated = driftgate(bank, "gate", "1", "--json").document
     back = told(bank, "rollback")
 
     assert drift["verdict"] == "fail"
@@ -96,6 +97,7 @@ def test_bank_by_command_a_retrain_on_later_rows_is_promoted_as_superior_and_rol
     assert comparison["limit"]["standard"] == "superior"
     assert comparison["measured"]["upper"] < 0
     assert status["models"][0]["champion"] == 2
+    assert {gate["name"]: gate["verdict"] for gate in outdated["gates"]}["comparison"] == "fail"
     assert (back["state"], back["champion"], back["previous_champion"]) == ("promoted", 1, 2)
     assert told(bank, "audit", "verify")["events"] == 11
 

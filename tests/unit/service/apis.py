@@ -167,7 +167,7 @@ def an_api(folder: Path, auth: str = "none") -> Api:
     ledger, jobs, log = FakeLedger(Ticking()), FakeJobs(), FakePayloadLog()
     app = Application(settings, FakeTrainer(), FakeExaminer(), FakeSimulator(folder), FakeDriftMeter(folder), book, ledger)
     follower = ChampionFollower(tuple(settings.models), ledger, book)
-    parts = Parts(app, log, follower, jobs, Roster(engine), Tokens(engine))  # type: ignore[arg-type]
+    parts = Parts(app, log, follower, jobs, Roster(engine), Tokens(engine))
     api = create_app(parts)
     client = Client(api)
     return Api(api, parts, client, book, ledger, jobs, log, engine)

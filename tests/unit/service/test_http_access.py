@@ -14,10 +14,12 @@ from tests.unit.service.apis import Api, an_api, rows
 
 MODEL = "/v1/models/churn"
 
+OUTCOME = {"value": "yes", "observed_at": "2026-01-01T00:00Z", "prediction_id": "a"}
+
 # The least role of each route, and a good body for it. None: open to everybody.
 ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("POST", "/v1/models/{model}/predict"): (Role.PREDICTOR, rows()),
-    ("POST", "/v1/models/{model}/outcomes"): (Role.PREDICTOR, {"outcomes": [{"value": "yes", "observed_at": "2026-01-01T00:00Z", "prediction_id": "a"}]}),
+    ("POST", "/v1/models/{model}/outcomes"): (Role.PREDICTOR, {"outcomes": [OUTCOME]}),
     ("POST", "/v1/models/{model}/retrain"): (Role.TRAINER, {}),
     ("POST", "/v1/models/{model}/versions/{version}/gates"): (Role.TRAINER, None),
     ("POST", "/v1/models/{model}/versions/{version}/simulation"): (Role.TRAINER, None),

@@ -78,11 +78,11 @@ def test_every_gates_reasons_are_on_the_page(api: Api) -> None:
 
 
 def test_what_serves_is_shown_while_mlflow_does_not_answer(api: Api) -> None:
-    def down(model: str) -> None:
+    def down(_: str) -> None:
         raise RegistryUnavailable("MLflow did not answer")
 
     api.promoted(2)
-    api.book.versions = down  # type: ignore[method-assign, assignment]
+    api.book.versions = down
 
     page = shown(api)
 

@@ -93,7 +93,7 @@ def test_building_the_api_imports_no_heavy_library(tmp_path: object) -> None:
         "parts.close()\n"
         f"print([name for name in {heavy!r} if name in sys.modules])\n"
     )
-    an_api(tmp_path).engine.dispose()  # type: ignore[arg-type]
+    an_api(tmp_path).engine.dispose()
 
     ran = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
 

@@ -20,6 +20,7 @@ class Failing(FakeScorer):
     """Loads, and cannot answer."""
 
     def score(self, frame: object) -> object:
+        del frame
         raise ValueError("the model wants another scikit-learn")
 
 
@@ -152,7 +153,7 @@ def test_a_ledger_that_does_not_answer_leaves_the_champion_serving() -> None:
             return super().champion(model)
 
     ledger = Silent()
-    follower = ChampionFollower([MODEL], ledger, FakeBook.holding(a_version(1)))  # type: ignore[arg-type]
+    follower = ChampionFollower([MODEL], ledger, FakeBook.holding(a_version(1)))
     decide(ledger, 1)
     follower.refresh()
     ledger.silent = True
@@ -165,7 +166,7 @@ def test_a_ledger_that_does_not_answer_leaves_the_champion_serving() -> None:
 
 def test_one_model_that_cannot_load_does_not_stop_the_others() -> None:
     ledger, book = FakeLedger(), FakeBook.holding(a_version(1, "good"))
-    follower = ChampionFollower(["bad", "good"], ledger, book)  # type: ignore[arg-type]
+    follower = ChampionFollower(["bad", "good"], ledger, book)
     for model, number in (("bad", 7), ("good", 1)):
         ledger.append(an_event(Kind.DECIDED, model, {"version": number, "previous": None, "action": "promote"}, model=model))
 
@@ -218,7 +219,7 @@ def test_instances_become_one_conformed_frame_for_one_call() -> None:
 
     frame = frame_of(instances, a_schema())
 
-    assert list(frame.columns) == ["score", "plan"]  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(frame["score"], [3.0, np.nan, np.nan])  # type: ignore[index]
-    assert frame["plan"].tolist()[:2] == ["True", "pro"]  # type: ignore[index]
-    assert frame["plan"].isna().tolist() == [False, False, True]  # type: ignore[index]
+    assert list(frame.columns) == ["score", "plan"]
+    np.testing.assert_array_equal(frame["score"], [3.0, np.nan, np.nan])
+    assert frame["plan"].tolist()[:2] == ["True", "pro"]
+    assert frame["plan"].isna().tolist() == [False, False, True]
