@@ -119,12 +119,13 @@ class MeasuringExaminer(Examiner):
         )
 
     def degradation(self, candidate: Version, champion: Version | None) -> Degradation:
-        """The candidate's envelope, paired with the champion's where there is one."""
+        """The candidate's envelope, paired with the champion's where there is one that these rows have every feature of."""
         from driftgate.reports import degradation, losses, scenarios
 
         self._progress("simulating drift")
         asked = self._settings.models[candidate.model].simulation
         schema, holdout = candidate.schema, self._versions.snapshot(candidate, "holdout")
+        rival = None if champion is None or _lacking(holdout, champion) else champion
         chosen = scenarios.standard(schema, len(holdout), magnitudes=asked.magnitudes, kinds=asked.kinds, extra=asked.extra())
         return degradation.simulate(
             self._versions.scorer(candidate),
@@ -133,8 +134,8 @@ class MeasuringExaminer(Examiner):
             chosen,
             seed=asked.seed,
             confidence=self._settings.policy(candidate.model).confidence,
-            champion_scorer=None if champion is None else self._versions.scorer(champion),
-            champion_frame=None if champion is None else shared(holdout, champion),
+            champion_scorer=None if rival is None else self._versions.scorer(rival),
+            champion_frame=None if rival is None else shared(holdout, rival),
             break_limit=asked.break_limit,
             ordered=self._ordered(candidate),
         )
@@ -175,7 +176,7 @@ class MeasuringExaminer(Examiner):
 
 def shared(rows: "pd.DataFrame", version: Version) -> "pd.DataFrame":
     """Rows of another version's snapshot as this one takes them. Raises InvalidData where they lack a feature of it."""
-    lacking: Sequence[str] = [name for name in version.schema.features if name not in rows.columns]
+    lacking = _lacking(rows, version)
     if lacking:
         raise InvalidData(
             f"version {version.number} cannot be compared on the other version's snapshot, which lacks its features {', '.join(lacking)}: "
@@ -183,6 +184,10 @@ def shared(rows: "pd.DataFrame", version: Version) -> "pd.DataFrame":
             field=lacking[0],
         )
     return rows[list(version.schema.features)]
+
+
+def _lacking(rows: "pd.DataFrame", version: Version) -> Sequence[str]:
+    return [name for name in version.schema.features if name not in rows.columns]
 
 
 def _entities(rows: "pd.DataFrame", schema: Schema) -> Any:

@@ -1,5 +1,6 @@
 """Simulation: a version's degradation envelope, its table and plot kept with its run, its numbers as metrics."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,12 +30,11 @@ def simulate(asked: SimulationRequest, registry: Registry, simulator: Simulator,
 
 
 def metrics(envelope: Degradation) -> dict[str, float]:
-    """The envelope as flat metrics: `simulation/SCENARIO/log_loss` and so on."""
+    """The envelope as flat metrics: `simulation/SCENARIO/log_loss` and so on; what is undefined is left out."""
     flat: dict[str, float] = {}
     for outcome in (envelope.base, *envelope.scenarios):
         prefix = f"simulation/{outcome.scenario}"
-        flat[f"{prefix}/{envelope.loss}"] = outcome.loss
-        for name, value in (("probability_lift", outcome.lift), ("rmse", outcome.rmse)):
-            if value is not None:
+        for name, value in ((envelope.loss, outcome.loss), ("probability_lift", outcome.lift), ("rmse", outcome.rmse)):
+            if value is not None and math.isfinite(value):
                 flat[f"{prefix}/{name}"] = value
     return flat
