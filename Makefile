@@ -57,7 +57,7 @@ bench: install  ## Every benchmark; each prints its ratios and one JSON line
 	$(BIN)/python -m benchmarks.simulation
 
 soak: install  ## Heavy fault and fuzz runs, at full counts
-	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest tests -m "soak or not soak" $(ARGS)
+	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lock: install  ## Pins every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group dev pyproject.toml --output-file requirements.txt

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -10,12 +11,9 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 DATABASE_VARIABLES = ("DRIFTGATE_TEST_POSTGRES", "DRIFTGATE_TEST_MARIADB")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if os.environ.get("DRIFTGATE_SOAK") == "1":
-        return
-    soak = [item for item in items if item.get_closest_marker("soak")]
-    config.hook.pytest_deselected(items=soak)
-    items[:] = [item for item in items if item not in soak]
+settings.register_profile("reduced", derandomize=True, deadline=None)
+settings.register_profile("soak", max_examples=500, deadline=None)
+settings.load_profile("soak" if os.environ.get("DRIFTGATE_SOAK") == "1" else "reduced")
 
 
 @pytest.hookimpl(wrapper=True)

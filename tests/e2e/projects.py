@@ -36,9 +36,14 @@ def driftgate(project: Path, *arguments: str, timeout: float = 240, environment:
         timeout=timeout,
         cwd=project,
         check=False,
-        env={**os.environ, **(environment or {})},
+        env={**bare_environment(), **(environment or {})},
     )
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def bare_environment() -> dict[str, str]:
+    """The environment without what MLflow leaves in it for its children, such as the experiment that another test set."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
 
 
 def told(project: Path, *arguments: str, **options: Any) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from driftgate.service.bootstrap import wire
+from driftgate.service.settings import load
 from tests.e2e.projects import clients, driftgate, small_project, told
 
 pytestmark = pytest.mark.slow
@@ -23,8 +25,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def state(project: Path) -> tuple[object, ...]:
     """What serves, what waits, and how much was ever decided."""
-    model = told(project, "status")["models"][0]
-    return model["champion"], model["candidate"], told(project, "audit", "verify")["events"]
+    parts = wire(load(project), lambda _: None)
+    ledger, registry = parts.app.ledger, parts.app.registry
+    found = ledger.champion("churn"), registry.candidate("churn"), len(ledger.events()), len(registry.versions("churn"))
+    parts.close()
+    return found
 
 
 def one_class_late(frame: pd.DataFrame) -> pd.DataFrame:

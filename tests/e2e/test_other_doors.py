@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.projects import clients, driftgate, small_project, told
+from tests.e2e.projects import bare_environment, clients, driftgate, small_project, told
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def test_mlflow_run_retrains_a_project(tmp_path: Path) -> None:
         "reason=by mlflow run",
     ]
     environment = {
-        **os.environ,
+        **bare_environment(),
         "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/runs.db",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
