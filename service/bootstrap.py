@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from driftgate.lifecycle.ports import PayloadLog
 from driftgate.payloads.log import DurablePayloadLog
 from driftgate.payloads.objects import FolderStore, ObjectStore, S3Store
 from driftgate.registry.ledger import SqlLedger
@@ -32,7 +31,7 @@ class Running:
 
     app: Application
     registry: MlflowRegistry
-    payloads: PayloadLog
+    payloads: DurablePayloadLog
     roster: Roster
     jobs: Jobs
     tokens: Tokens
@@ -44,6 +43,7 @@ class Running:
 
     def close(self) -> None:
         """Releases connections."""
+        self.payloads.close()
         self.jobs.close()
         self.engine.dispose()
 
