@@ -20,6 +20,9 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 RESTART_PAUSE_SECONDS = 2.0
 
+ENVIRONMENT = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""What the processes are started with, unless told otherwise. MLflow's own job runner is for language models, and ten processes."""
+
 
 def serve_api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serves the API until it is told to stop."""
@@ -149,7 +152,7 @@ class Group:
         click.echo(f"{name} does not listen on port {port} yet; see {self.log(name)}", err=True)
 
     def _start_one(self, child: Child) -> None:
-        environment = {**os.environ, "DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment = {**ENVIRONMENT, **os.environ}
         with self.log(child.name).open("ab") as log:
             self._running[child.name] = subprocess.Popen(  # noqa: S603 - our own commands
                 child.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
