@@ -23,7 +23,8 @@ DriftgateError                     everything Driftgate raises on purpose
 |   `-- LedgerBroken               the hash chain does not hold
 `-- Unavailable                    a store or service did not answer; trying again may help
     |-- RegistryUnavailable        MLflow
-    `-- StoreUnavailable           SQL or the object store
+    |-- StoreUnavailable           SQL or the object store
+    `-- Overloaded                 more work waits than may wait: the outbox or the line before a model is full
 
 A failed gate is a recorded verdict, never an exception. An exception means that no judgement was possible.
 """
@@ -136,3 +137,7 @@ class RegistryUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """SQL or the object store did not answer."""
+
+
+class Overloaded(Unavailable):
+    """More waits than may wait, and taking more would lose some."""

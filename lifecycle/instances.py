@@ -2,12 +2,14 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftgate.lifecycle.errors import InvalidRequest
 from driftgate.lifecycle.plan import Scalar
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema
+
+_MOST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,12 @@ class Instance:
     prediction_id: str | None = None
 
 
-def check(instances: tuple[Instance, ...], schema: Schema) -> None:
-    """Nothing where every instance can be scored. Raises InvalidRequest naming the first instance, field and reason."""
-    known = frozenset(schema.features)
+def check(instances: tuple[Instance, ...], schema: Schema, others: Sequence[str] = ()) -> None:
+    """Nothing where every instance can be scored. Raises InvalidRequest naming the first instance, field and reason.
+
+    `others`: further features that a row may carry, because somebody else reads them.
+    """
+    known = frozenset((*schema.features, *others))
     for position, instance in enumerate(instances):
         where = f"instances[{position}].features"
         for name in instance.features:
@@ -30,9 +35,15 @@ def check(instances: tuple[Instance, ...], schema: Schema) -> None:
                     f"{where}.{name} is not a feature of this version; it takes {', '.join(schema.features)}", field=f"{where}.{name}"
                 )
         for column in schema.columns:
-            problem = _problem(instance.features, column)
-            if problem:
+            if not _plain(instance.features.get(column.name), column) and (problem := _problem(instance.features, column)):
                 raise InvalidRequest(f"{where}.{column.name} {problem}", field=f"{where}.{column.name}")
+
+
+def _plain(value: Scalar, column: Column) -> bool:
+    """Whether the value is, at a glance, what most are: a text for a category, a finite float for a number."""
+    if column.kind is ColumnKind.CATEGORICAL:
+        return type(value) is str
+    return type(value) is float and -_MOST <= value <= _MOST
 
 
 def _problem(features: Mapping[str, Scalar], column: Column) -> str | None:
@@ -49,7 +60,7 @@ def _problem(features: Mapping[str, Scalar], column: Column) -> str | None:
         return f"must be a category, not {value!r}" if isinstance(value, float) and not math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"must be a number, not {type(value).__name__} {value!r}"
-    return None if abs(value) <= sys.float_info.max else f"must be a finite number that fits 64 bits, not {str(value)[:20]}"
+    return None if abs(value) <= _MOST else f"must be a finite number that fits 64 bits, not {str(value)[:20]}"
 
 
 def as_text(value: Scalar) -> str | None:

@@ -15,7 +15,10 @@ GENESIS = "0" * 64
 
 
 class Kind(StrEnum):
-    """What happened. `DECIDED` names the new champion; `APPLIED` says that the MLflow alias followed."""
+    """What happened. `DECIDED` names the new champion; `APPLIED` says that the MLflow alias followed.
+
+    `CHALLENGED` names the challenger, or with version null nobody; `CHALLENGE_REFUSED` keeps what was not let in, and why.
+    """
 
     REQUESTED = "requested"
     JUDGED = "judged"
@@ -25,6 +28,8 @@ class Kind(StrEnum):
     APPLIED = "applied"
     FAILED = "failed"
     POLICY_CHANGED = "policy_changed"
+    CHALLENGED = "challenged"
+    CHALLENGE_REFUSED = "challenge_refused"
 
 
 class Action(StrEnum):
@@ -49,7 +54,7 @@ class State(StrEnum):
 class NewEvent:
     """An event to append. At most one event of a kind exists per subject: a repeated append finds the first.
 
-    `subject`: the promotion's id (for `POLICY_CHANGED`: the policy's hash). `body`: JSON-ready details.
+    `subject`: the promotion's or challenge's id (for `POLICY_CHANGED`: the policy's hash). `body`: JSON-ready details.
     """
 
     model: str
@@ -109,13 +114,48 @@ def verify(events: Iterable[Event]) -> int:
     return count
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The version that challenges the champion. `shadow_only`: it may score unseen beside the champion, and answers nobody."""
+
+    version: int
+    shadow_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Who serves a model, as the ledger has it."""
+
+    champion: int | None = None
+    challenger: Challenge | None = None
+
+
+def serving(events: Iterable[Event], model: str) -> Serving:
+    """Whom the model's decisions and challenges, in order, leave as champion and challenger.
+
+    The last challenge holds. A decision ends it, whichever version that made champion: the evidence that let the
+    challenger in was about another champion, and so is everything that the experiment has measured.
+    """
+    current = Serving()
+    for event in events:
+        if event.model != model:
+            continue
+        if event.kind is Kind.DECIDED:
+            current = Serving(int(event.body["version"]))
+        elif event.kind is Kind.CHALLENGED:
+            number = event.body["version"]
+            current = Serving(current.champion, None if number is None else Challenge(int(number), bool(event.body["shadow_only"])))
+    return current
+
+
 def champion(events: Iterable[Event], model: str) -> int | None:
     """The version that the last decision on the model made champion; None before the first."""
-    current = None
-    for event in events:
-        if event.model == model and event.kind is Kind.DECIDED:
-            current = int(event.body["version"])
-    return current
+    return serving(events, model).champion
+
+
+def challenger(events: Iterable[Event], model: str) -> Challenge | None:
+    """The version that challenges the model's champion; None where nobody does."""
+    return serving(events, model).challenger
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from driftgate.lifecycle.ledger import Event, ExpectedChampion, NewEvent
+from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
-from driftgate.lifecycle.payloads import Outcome, Payload, Window
-from driftgate.lifecycle.plan import Source
+from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
+from driftgate.lifecycle.plan import Scalar, Source
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
 
@@ -48,6 +48,10 @@ class Scorer(Protocol):
 
     def score(self, frame: Any) -> Any:
         """The outputs for the rows of the frame, in order."""
+        ...
+
+    def score_rows(self, rows: Sequence[Mapping[str, Scalar]]) -> Any:
+        """The same outputs for checked rows as a request holds them: features by name, None or no entry where a value is missing."""
         ...
 
 
@@ -90,6 +94,14 @@ class Registry(Protocol):
         """Sets the `champion` alias; idempotent."""
         ...
 
+    def challenger_alias(self, model: str) -> int | None:
+        """Where the `challenger` alias points, which is not necessarily who challenges: the ledger names that."""
+        ...
+
+    def point_challenger(self, model: str, number: int | None) -> None:
+        """Sets the `challenger` alias, or with None takes it away; idempotent."""
+        ...
+
 
 class Ledger(Protocol):
     """The append-only, hash-chained book of decisions."""
@@ -107,6 +119,14 @@ class Ledger(Protocol):
 
     def champion(self, model: str) -> int | None:
         """The version that the ledger names champion."""
+        ...
+
+    def challenger(self, model: str) -> Challenge | None:
+        """The version that the ledger names challenger."""
+        ...
+
+    def serving(self, model: str) -> Serving:
+        """Champion and challenger as of one moment, cheap enough to be asked twice a second."""
         ...
 
 
@@ -142,19 +162,22 @@ class PayloadLog(Protocol):
     """The durable log of predictions and outcomes."""
 
     def append(self, payloads: Sequence[Payload]) -> Sequence[Payload]:
-        """Durably logged, in one transaction, before it returns. A known `prediction_id` yields the payload first logged."""
+        """Durably logged, in one transaction, before it returns. A known `prediction_id` yields the payload first logged.
+
+        Raises Overloaded, and logs none, where too much waits to be shipped; InvalidData where a payload cannot be stored.
+        """
         ...
 
     def ship(self) -> int:
         """Moves what was logged to SQL and the object store; the number of payloads moved. Idempotent."""
         ...
 
-    def read(self, model: str, window: Window, version: int | None = None) -> Sequence[Payload]:
-        """The shipped payloads of a window, by event time, then id."""
+    def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
+        """The shipped payloads of a window, by event time, then id; of one version where one is asked, answers only without `shadows`."""
         ...
 
-    def record(self, outcomes: Sequence[Outcome]) -> int:
-        """Outcomes stored, repeats ignored; the number that were new."""
+    def record(self, outcomes: Sequence[Outcome]) -> Recorded:
+        """Outcomes stored, all or none; what was told before is ignored, and another value corrects the one before it."""
         ...
 
 

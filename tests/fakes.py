@@ -13,10 +13,10 @@ import numpy as np
 from driftgate.lifecycle import ledger as chain
 from driftgate.lifecycle.canonical import canonical, plain
 from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, VersionNotFound
-from driftgate.lifecycle.ledger import GENESIS, Event, ExpectedChampion, NewEvent
+from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
-from driftgate.lifecycle.payloads import Outcome, Payload, Window
-from driftgate.lifecycle.plan import Source
+from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
+from driftgate.lifecycle.plan import Scalar, Source
 from driftgate.lifecycle.ports import Evaluation, Report
 from driftgate.lifecycle.schema import Schema, Task
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
@@ -69,6 +69,12 @@ class FakeLedger:
 
     def champion(self, model: str) -> int | None:
         return chain.champion(self.stored, model)
+
+    def challenger(self, model: str) -> Challenge | None:
+        return chain.challenger(self.stored, model)
+
+    def serving(self, model: str) -> Serving:
+        return chain.serving(self.stored, model)
 
 
 @dataclass
@@ -131,6 +137,14 @@ class FakeRegistry:
     def point_champion(self, model: str, number: int) -> None:
         self.aliases[model, "champion"] = self.version(model, number).number
 
+    def challenger_alias(self, model: str) -> int | None:
+        return self.aliases.get((model, "challenger"))
+
+    def point_challenger(self, model: str, number: int | None) -> None:
+        self.aliases.pop((model, "challenger"), None)
+        if number is not None:
+            self.aliases[model, "challenger"] = self.version(model, number).number
+
 
 @dataclass
 class FakeExaminer:
@@ -190,11 +204,11 @@ class FakeTrainer:
 
 @dataclass
 class FakePayloadLog:
-    """The log as two dictionaries: `waiting` was appended, `shipped` can be read."""
+    """The log as dictionaries: `waiting` was appended, `shipped` can be read, `outcomes` are every value told of a subject."""
 
     waiting: dict[str, Payload] = field(default_factory=dict)
     shipped: dict[str, Payload] = field(default_factory=dict)
-    outcomes: dict[tuple[str, ...], Outcome] = field(default_factory=dict)
+    outcomes: dict[tuple[str, ...], list[Outcome]] = field(default_factory=dict)
 
     def append(self, payloads: Sequence[Payload]) -> Sequence[Payload]:
         return tuple(
@@ -207,19 +221,27 @@ class FakePayloadLog:
         self.waiting.clear()
         return moved
 
-    def read(self, model: str, window: Window, version: int | None = None) -> Sequence[Payload]:
+    def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
         found = (
             payload
             for payload in self.shipped.values()
-            if payload.model == model and window.start <= payload.event_time < window.end and version in (None, payload.version)
+            if payload.model == model
+            and window.start <= payload.event_time < window.end
+            and version in (None, payload.version)
+            and (shadows or payload.shadow_of is None)
         )
         return tuple(sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id)))
 
-    def record(self, outcomes: Sequence[Outcome]) -> int:
-        known = len(self.outcomes)
+    def record(self, outcomes: Sequence[Outcome]) -> Recorded:
+        new = corrected = 0
         for outcome in outcomes:
-            self.outcomes.setdefault(_identity(outcome), outcome)
-        return len(self.outcomes) - known
+            told = self.outcomes.setdefault(_identity(outcome), [])
+            if (outcome.value, outcome.observed_at) in [(known.value, known.observed_at) for known in told]:
+                continue
+            new += not told
+            corrected += bool(told) and told[-1].value != outcome.value
+            told.append(outcome)
+        return Recorded(new, corrected, len(outcomes) - new - corrected)
 
 
 def _identity(outcome: Outcome) -> tuple[str, ...]:
@@ -300,6 +322,9 @@ class FakeScorer:
     def score(self, frame: Any) -> Any:
         self.rows.append(len(frame))
         return np.tile(np.asarray(self._answer(), dtype=np.float64), (len(frame), 1) if self.schema.classes else len(frame))
+
+    def score_rows(self, rows: Sequence[Mapping[str, Scalar]]) -> Any:
+        return self.score(rows)
 
     def _answer(self) -> Sequence[float] | float:
         if self.answer is not None:

@@ -8,7 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftgate.lifecycle.errors import LedgerBroken
-from driftgate.lifecycle.ledger import GENESIS, Event, Kind, State, chained, champion, promotion, verify
+from driftgate.lifecycle.ledger import (
+    GENESIS,
+    Challenge,
+    Event,
+    Kind,
+    Serving,
+    State,
+    chained,
+    challenger,
+    champion,
+    promotion,
+    serving,
+    verify,
+)
 from tests.builders import NOON, an_event
 from tests.fakes import a_ledger_of
 
@@ -112,6 +125,59 @@ class TestChampion:
         events = story((Kind.JUDGED, {"verdict": "pass", "gates": []}), Kind.APPROVED)
 
         assert champion(events, "churn") is None
+
+
+def challenged(version: int | None, subject: str, *, shadow_only: bool = False, model: str = "churn") -> Event:
+    body = {"version": version, "shadow_only": shadow_only, "gates": [], "reason": ""}
+    return chained(an_event(Kind.CHALLENGED, subject, body, model=model), 1, NOON, GENESIS)
+
+
+class TestServing:
+    def test_before_the_first_event_nobody_serves(self) -> None:
+        assert serving([], "churn") == Serving(None, None)
+
+    def test_the_last_challenge_names_the_challenger(self) -> None:
+        events = [decided(1, "a"), challenged(2, "b"), challenged(3, "c", shadow_only=True), challenged(9, "d", model="other")]
+
+        assert serving(events, "churn") == Serving(1, Challenge(3, shadow_only=True))
+        assert challenger(events, "other") == Challenge(9, shadow_only=False)
+
+    def test_a_withdrawn_challenge_leaves_nobody(self) -> None:
+        assert challenger([decided(1, "a"), challenged(2, "b"), challenged(None, "c")], "churn") is None
+
+    @pytest.mark.parametrize("winner", [2, 3])
+    def test_any_decision_ends_the_challenge(self, winner: int) -> None:
+        events = [decided(1, "a"), challenged(2, "b"), decided(winner, "c")]
+
+        assert serving(events, "churn") == Serving(winner, None)
+
+    def test_a_rollback_does_not_bring_an_ended_challenge_back(self) -> None:
+        events = [decided(1, "a"), challenged(3, "b"), decided(2, "c"), decided(1, "d")]
+
+        assert challenger(events, "churn") is None
+
+    def test_a_decision_on_another_model_ends_nothing(self) -> None:
+        events = [decided(1, "a"), challenged(2, "b"), decided(5, "c", model="other")]
+
+        assert challenger(events, "churn") == Challenge(2, shadow_only=False)
+
+    def test_a_refused_challenge_changes_nothing(self) -> None:
+        refused = chained(an_event(Kind.CHALLENGE_REFUSED, "c", {"version": 3}), 1, NOON, GENESIS)
+
+        assert challenger([decided(1, "a"), challenged(2, "b"), refused], "churn") == Challenge(2, shadow_only=False)
+
+    @given(st.lists(st.tuples(st.sampled_from(["decided", "challenged"]), st.integers(1, 4) | st.none()), max_size=12))
+    def test_a_challenger_was_named_after_the_last_decision(self, story: list[tuple[str, int | None]]) -> None:
+        events = [
+            decided(number or 1, str(place)) if kind == "decided" else challenged(number, str(place))
+            for place, (kind, number) in enumerate(story)
+        ]
+        last = max((place for place, (kind, _) in enumerate(story) if kind == "decided"), default=-1)
+        since = [number for kind, number in story[last + 1 :] if kind == "challenged"]
+
+        found = challenger(events, "churn")
+
+        assert (found.version if found else None) == (since[-1] if since else None)
 
 
 class TestPromotion:
