@@ -2,8 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +13,15 @@ from driftgate.lifecycle.errors import InvalidRequest, NotFound, StoreUnavailabl
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object as a listing shows it. `modified` is the store's own time."""
+
+    key: str
+    modified: datetime
+    size: int
 
 
 class ObjectStore(Protocol):
@@ -24,8 +35,16 @@ class ObjectStore(Protocol):
         """The bytes. Raises NotFound."""
         ...
 
-    def listed(self, prefix: str = "") -> Sequence[str]:
-        """The keys that begin with the prefix, sorted."""
+    def delete(self, key: str) -> None:
+        """Gone; there may have been none."""
+        ...
+
+    def listed(self, prefix: str = "", after: str | None = None) -> Iterator[str]:
+        """The keys that begin with the prefix and come after `after`, sorted, read as they are asked for."""
+        ...
+
+    def entries(self, prefix: str = "", after: str | None = None) -> Iterator[Entry]:
+        """The same objects as `listed`, with what the store says of them."""
         ...
 
 
@@ -61,12 +80,28 @@ class FolderStore(ObjectStore):
                 raise NotFound(f"there is no object {key} in {self._root}") from error
             raise
 
-    def listed(self, prefix: str = "") -> Sequence[str]:
+    def delete(self, key: str) -> None:
         """See the port."""
+        path = self._root / _checked(key)
         with self._answering():
-            files = (path for path in self._root.rglob("*") if path.is_file() and not path.name.endswith(".part"))
-            names = (path.relative_to(self._root).as_posix() for path in files)
-            return sorted(name for name in names if name.startswith(prefix))
+            if path.is_file():
+                path.unlink(missing_ok=True)
+                _sync_folder(path.parent)
+
+    def listed(self, prefix: str = "", after: str | None = None) -> Iterator[str]:
+        """See the port: folders that hold none of the keys asked for are not looked into."""
+        with self._answering():
+            yield from _walked(self._root, "", prefix, after or "")
+
+    def entries(self, prefix: str = "", after: str | None = None) -> Iterator[Entry]:
+        """See the port."""
+        for key in self.listed(prefix, after):
+            with self._answering():
+                try:
+                    found = (self._root / key).stat()
+                except FileNotFoundError:
+                    continue
+            yield Entry(key, datetime.fromtimestamp(found.st_mtime, UTC), found.st_size)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -79,10 +114,13 @@ class FolderStore(ObjectStore):
 class S3Store(ObjectStore):
     """The port over a bucket of S3 or of a server that speaks its protocol (`endpoint_url`).
 
-    Credentials come from the environment, as for every AWS client. `prefix` is put before every key.
+    Credentials come from the environment, as for every AWS client. `prefix` is put before every key. `connections`: the most
+    that are kept open, for stores that many threads use at once.
     """
 
-    def __init__(self, bucket: str, prefix: str = "", endpoint_url: str | None = None, region: str | None = None) -> None:
+    def __init__(
+        self, bucket: str, prefix: str = "", endpoint_url: str | None = None, region: str | None = None, connections: int = 10
+    ) -> None:
         import boto3
         from botocore.config import Config
 
@@ -92,7 +130,7 @@ class S3Store(ObjectStore):
             endpoint_url=endpoint_url,
             region_name=region,
             # Retrying is the shipper's work: a store that is down must not hold a thread for minutes.
-            config=Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 2}),
+            config=Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 2}, max_pool_connections=connections),
         )
 
     def put(self, key: str, data: bytes) -> None:
@@ -105,12 +143,24 @@ class S3Store(ObjectStore):
         with self._answering(key):
             return self._client.get_object(Bucket=self._bucket, Key=self._prefix + _checked(key))["Body"].read()
 
-    def listed(self, prefix: str = "") -> Sequence[str]:
+    def delete(self, key: str) -> None:
         """See the port."""
+        with self._answering(key):
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + _checked(key))
+
+    def listed(self, prefix: str = "", after: str | None = None) -> Iterator[str]:
+        """See the port."""
+        return (entry.key for entry in self.entries(prefix, after))
+
+    def entries(self, prefix: str = "", after: str | None = None) -> Iterator[Entry]:
+        """See the port: S3 lists in the order of UTF-8, a page at a time."""
         with self._answering(prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
-            found = [item["Key"] for page in pages for item in page.get("Contents", [])]
-        return sorted(key.removeprefix(self._prefix) for key in found)
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix, StartAfter=self._prefix + (after or "")
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    yield Entry(item["Key"].removeprefix(self._prefix), item["LastModified"], item["Size"])
 
     @contextmanager
     def _answering(self, key: str) -> Iterator[None]:
@@ -124,11 +174,34 @@ class S3Store(ObjectStore):
             raise StoreUnavailable(f"the bucket {self._bucket} did not answer: {error}") from error
 
 
+def store_at(address: str, endpoint_url: str | None = None, connections: int = 10) -> ObjectStore:
+    """The store of an address: s3://bucket/prefix, or a folder."""
+    if address.startswith("s3://"):
+        bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        return S3Store(bucket, prefix, endpoint_url=endpoint_url, connections=connections)
+    return FolderStore(Path(address))
+
+
 def _checked(key: str) -> str:
     parts = key.split("/")
-    if "\0" in key or any(part in ("", ".", "..") or part.endswith(".part") for part in parts):
+    if "\0" in key or any(part in ("", ".", "..") for part in parts) or key.endswith(".part"):
         raise InvalidRequest(f"{key!r} is not an object key: use a relative path without empty, `.` or `..` parts", field="key")
     return key
+
+
+def _walked(folder: Path, above: str, prefix: str, after: str) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(f"{above}{entry.name}/" if entry.is_dir() else f"{above}{entry.name}" for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        if name.endswith("/"):
+            # All keys of a folder that comes before `after`, and does not hold it, come before it too.
+            if (name.startswith(prefix) or prefix.startswith(name)) and (name > after or after.startswith(name)):
+                yield from _walked(folder / name[len(above) : -1], name, prefix, after)
+        elif name.startswith(prefix) and name > after and not name.endswith(".part"):
+            yield name
 
 
 def _make_durable_folder(folder: Path) -> None:

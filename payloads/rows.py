@@ -3,9 +3,11 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.payloads import Arm, Output, Payload
@@ -13,7 +15,16 @@ from driftgate.lifecycle.plan import Scalar
 
 ID_LENGTH = 255
 MODEL_LENGTH = 128
+FOLDER_LENGTH = 240
+"""The most characters of a model's name in the path of a part, where a character may take up to twelve."""
+
+TEXT_LENGTH = 7 * 2**20
+"""The most characters of a payload's JSON: doubled by escapes, it still fits MariaDB's default packet of 16 MiB."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PLAIN = frozenset({str, int, float, bool, type(None)})
+TEXT, FLOAT = frozenset({str}), frozenset({float})
+_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Row(NamedTuple):
@@ -21,40 +32,49 @@ class Row(NamedTuple):
 
     prediction_id: str
     model: str
-    version: int
+    version: int | None
     arm: str
     entity_id: str | None
+    shadow_of: str | None
     features: str
     output: str
     event_time: datetime
     arrival_time: datetime
 
 
-def clean(payload: Payload) -> Payload:
-    """The payload as it will be read back: not-a-number and infinite features are None (JSON has neither), times are in UTC.
+def logged(payload: Payload) -> tuple[Payload, Row]:
+    """The payload as it will be read back, and its row.
 
-    Raises InvalidData naming the field that cannot be stored.
+    Not-a-number and infinite features are None (JSON has neither), times are in UTC. JSON is plain ASCII: any text survives
+    any database's encoding, lone surrogates too. Raises InvalidData naming the field that cannot be stored.
     """
-    storable("prediction_id", payload.prediction_id, ID_LENGTH)
-    storable("model", payload.model, MODEL_LENGTH)
-    if payload.entity_id is not None:
-        storable("entity_id", payload.entity_id, ID_LENGTH)
-    return replace(
-        payload,
-        features={str(name): _scalar(name, value) for name, value in payload.features.items()},
-        output=Output(_prediction(payload.output.prediction), tuple(_number(value) for value in payload.output.probabilities)),
-        event_time=instant("event_time", payload.event_time),
-        arrival_time=instant("arrival_time", payload.arrival_time),
-    )
+    _check_names(payload)
+    features, features_text = _features(payload.features)
+    output, output_text = _output(payload.output)
+    if len(features_text) + len(output_text) > TEXT_LENGTH:
+        raise InvalidData(
+            f"the features take {len(features_text)} characters as JSON: at most {TEXT_LENGTH} are logged, because a database "
+            "refuses larger rows; shorten the longest text",
+            field="features",
+        )
+    event, arrival = instant("event_time", payload.event_time), instant("arrival_time", payload.arrival_time)
+    row = Row(
+        payload.prediction_id, payload.model, payload.version, payload.arm.value, payload.entity_id, payload.shadow_of,
+        features_text, output_text, event, arrival,
+    )  # fmt: skip
+    if features is payload.features and output is payload.output and event is payload.event_time and arrival is payload.arrival_time:
+        return payload, row
+    return replace(payload, features=features, output=output, event_time=event, arrival_time=arrival), row
+
+
+def clean(payload: Payload) -> Payload:
+    """The payload as it will be read back: see `logged`."""
+    return logged(payload)[0]
 
 
 def encoded(payload: Payload) -> Row:
-    """The row of a clean payload. JSON is plain ASCII: any text survives any database's encoding, lone surrogates too."""
-    output = {"prediction": payload.output.prediction, "probabilities": payload.output.probabilities}
-    return Row(
-        payload.prediction_id, payload.model, payload.version, payload.arm.value, payload.entity_id,
-        to_json(payload.features), to_json(_finite(output)), payload.event_time, payload.arrival_time,
-    )  # fmt: skip
+    """The row of a payload: see `logged`."""
+    return logged(payload)[1]
 
 
 def decoded(row: Row) -> Payload:
@@ -64,18 +84,19 @@ def decoded(row: Row) -> Payload:
     prediction = math.nan if output["prediction"] is None else output["prediction"]
     return Payload(
         row.prediction_id, row.model, row.version, Arm(row.arm), row.entity_id, json.loads(row.features),
-        Output(prediction, probabilities), row.event_time, row.arrival_time,
+        Output(prediction, probabilities), row.event_time, row.arrival_time, row.shadow_of,
     )  # fmt: skip
 
 
 def to_json(value: Any) -> str:
     """Compact ASCII JSON; keys keep their order."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _json(value)
 
 
 def micros(moment: datetime) -> int:
     """Microseconds since 1970, exact."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def moment(value: int) -> datetime:
@@ -84,10 +105,15 @@ def moment(value: int) -> datetime:
 
 
 def instant(field: str, value: datetime) -> datetime:
-    """The instant in UTC. Raises InvalidData where it has no time zone."""
+    """The instant in UTC. Raises InvalidData where it has no time zone, or is in no year from 1 to 9999."""
+    if value.tzinfo is UTC:
+        return value
     if value.tzinfo is None:
         raise InvalidData(f"{field} {value.isoformat()} has no time zone: send one, such as +00:00", field=field)
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidData(f"{field} {value.isoformat()} is outside the years 1 to 9999 in UTC: send a real time", field=field) from error
 
 
 def storable(field: str, value: object, limit: int) -> None:
@@ -98,9 +124,39 @@ def storable(field: str, value: object, limit: int) -> None:
             f"{field} {str(value)[:40]!r} must be text of 1 to {limit} characters, without NUL or a space at its end", field=field
         )
     try:
-        value.encode()
+        value.isascii() or value.encode()
     except UnicodeEncodeError as error:
         raise InvalidData(f"{field} {value[:40]!r} is not valid Unicode", field=field) from error
+
+
+def _check_names(payload: Payload) -> None:
+    storable("prediction_id", payload.prediction_id, ID_LENGTH)
+    storable("model", payload.model, MODEL_LENGTH)
+    if not (payload.model.isascii() and len(payload.model) <= FOLDER_LENGTH // 3) and len(quote(payload.model, safe="")) > FOLDER_LENGTH:
+        raise InvalidData(f"model {payload.model[:40]!r} is too long to name a folder: shorten it", field="model")
+    if payload.entity_id is not None:
+        storable("entity_id", payload.entity_id, ID_LENGTH)
+    if payload.shadow_of is not None:
+        storable("shadow_of", payload.shadow_of, ID_LENGTH)
+    if payload.version is not None and not -(2**63) <= payload.version < 2**63:
+        raise InvalidData(f"version {payload.version} is no version's number: it has more than 64 bits", field="version")
+
+
+def _features(features: Mapping[str, Any]) -> tuple[Mapping[str, Scalar], str]:
+    # Almost every payload is plain already, and one pass of the encoder in C shows it.
+    if type(features) is dict and PLAIN.issuperset(map(type, features.values())) and TEXT.issuperset(map(type, features)):
+        with suppress(ValueError):
+            return features, _json(features)
+    plain = {str(name): _scalar(name, value) for name, value in features.items()}
+    return plain, _json(plain)
+
+
+def _output(output: Output) -> tuple[Output, str]:
+    if type(output.prediction) in (str, float) and FLOAT.issuperset(map(type, output.probabilities)):
+        with suppress(ValueError):
+            return output, _json({"prediction": output.prediction, "probabilities": output.probabilities})
+    plain = Output(_prediction(output.prediction), tuple(_number(value) for value in output.probabilities))
+    return plain, _json(_finite({"prediction": plain.prediction, "probabilities": plain.probabilities}))
 
 
 def _scalar(name: str, value: Any) -> Scalar:
@@ -108,9 +164,20 @@ def _scalar(name: str, value: Any) -> Scalar:
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, str | int | float | bool):
+    if isinstance(value, int):
+        return _whole(name, value)
+    if value is None or isinstance(value, str | float):
         return value
     raise InvalidData(f"feature {name} holds a {type(value).__name__}; only text, numbers, true, false and null are logged", field=name)
+
+
+def _whole(name: str, value: int) -> int:
+    try:
+        str(value)
+    except ValueError as error:
+        # Python reads back no number of more than some thousand digits.
+        raise InvalidData(f"feature {name} is a whole number of {value.bit_length()} bits, which cannot be logged", field=name) from error
+    return value
 
 
 def _number(value: Any) -> float:

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, String, Table, Text, TypeDecorator
+from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Index, Integer, MetaData, String, Table, Text, TypeDecorator, cast
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import UserDefinedType
 
 # The registry has the same three: the folders stand side by side and import nothing from each other.
 NAMES = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
@@ -37,6 +38,26 @@ class Instant(TypeDecorator[datetime]):
         return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
 
 
+class JsonText(UserDefinedType[str]):
+    """JSON as the text that was written, in a column that Postgres knows to be JSON, so that `features->>'age'` works there.
+
+    Not JSONB, which refuses an escaped NUL and half a surrogate pair. Elsewhere long text, which JSON functions take as well:
+    MySQL's JSON type rewrites large numbers, and that of MariaDB refuses half a surrogate pair too.
+    """
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name in Postgres."""
+        return "JSON"
+
+    def column_expression(self, colexpr: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The column as text: the driver would parse it."""
+        return cast(colexpr, Text)
+
+
+JSON_TEXT = LONG.with_variant(JsonText(), "postgresql")
+
 metadata = MetaData(naming_convention=NAMES)
 
 ID_LENGTH = 255
@@ -47,31 +68,36 @@ payloads = Table(
     metadata,
     Column("prediction_id", String(ID_LENGTH), primary_key=True),
     Column("model", String(128), nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("version", Integer),
     Column("arm", String(16), nullable=False),
     Column("entity_id", String(ID_LENGTH)),
-    Column("features", LONG, nullable=False),
-    Column("output", LONG, nullable=False),
+    Column("shadow_of", String(ID_LENGTH)),
+    Column("features", JSON_TEXT, nullable=False),
+    Column("output", JSON_TEXT, nullable=False),
     Column("event_time", Instant, nullable=False),
     Column("arrival_time", Instant, nullable=False),
     Index(None, "model", "event_time"),
     Index(None, "model", "entity_id", "event_time"),
+    # Whoever reads what is new goes by arrival: a late payload has an old event time.
+    Index(None, "model", "arrival_time"),
     **MYSQL,
 )
 
 outcomes = Table(
     "outcomes",
     metadata,
-    # The digest of what was recorded, so that the same outcome sent twice is one row.
-    Column("id", String(64), primary_key=True),
+    # The digest of what the outcome is about, a prediction or an entity at a time, and which of the values told of it this is.
+    Column("subject", String(64), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
     Column("model", String(128), nullable=False),
     Column("prediction_id", String(ID_LENGTH)),
     Column("entity_id", String(ID_LENGTH)),
     Column("value", LONG, nullable=False),
     Column("observed_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Index(None, "prediction_id"),
+    Index(None, "model", "prediction_id"),
     Index(None, "model", "observed_at"),
+    Index(None, "model", "entity_id", "observed_at"),
     **MYSQL,
 )
 

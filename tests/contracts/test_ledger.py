@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, text, update
 
 from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, LedgerBroken, StoreUnavailable
-from driftgate.lifecycle.ledger import ExpectedChampion, Kind, NewEvent, verify
+from driftgate.lifecycle.ledger import Challenge, ExpectedChampion, Kind, NewEvent, Serving, serving, verify
 from driftgate.lifecycle.ports import Ledger
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.tables import ledger as table
@@ -76,6 +76,40 @@ def test_the_champion_is_the_version_of_the_last_decision_on_that_model(ledger):
     ledger.append(NewEvent("churn", "p3", Kind.APPLIED, "driftgate", {"version": 9}))
 
     assert (ledger.champion("churn"), ledger.champion("other"), ledger.champion("none")) == (3, 7, None)
+
+
+def challenged(subject: str, version: int | None, model: str = "churn", *, shadow_only: bool = False) -> NewEvent:
+    return NewEvent(model, subject, Kind.CHALLENGED, "ada", {"version": version, "shadow_only": shadow_only})
+
+
+def test_champion_and_challenger_are_told_together_and_apart(ledger):
+    ledger.append(decided("p1", 1))
+    ledger.append(challenged("c1", 2))
+    ledger.append(challenged("c2", 3, shadow_only=True))
+    ledger.append(challenged("c3", 9, model="other"))
+    ledger.append(NewEvent("churn", "c4", Kind.CHALLENGE_REFUSED, "ada", {"version": 8, "shadow_only": False}))
+
+    assert ledger.serving("churn") == Serving(1, Challenge(3, shadow_only=True))
+    assert (ledger.challenger("churn"), ledger.champion("churn")) == (Challenge(3, shadow_only=True), 1)
+    assert (ledger.serving("other"), ledger.serving("none")) == (Serving(None, Challenge(9, shadow_only=False)), Serving())
+
+
+def test_a_challenge_ends_with_its_withdrawal_and_with_any_decision(ledger):
+    ledger.append(decided("p1", 1))
+    ledger.append(challenged("c1", 2))
+    ledger.append(challenged("c2", None))
+    withdrawn = ledger.serving("churn")
+    ledger.append(challenged("c3", 2))
+    ledger.append(decided("p2", 3))
+
+    assert (withdrawn, ledger.serving("churn")) == (Serving(1), Serving(3))
+
+
+def test_what_serves_is_what_all_events_add_up_to(ledger):
+    for number in range(12):
+        ledger.append(decided(f"p{number}", number + 1) if number % 4 == 1 else challenged(f"c{number}", number % 5 or None))
+
+        assert ledger.serving("churn") == serving(ledger.events(), "churn")
 
 
 @pytest.mark.parametrize("expected", [None, 2])

@@ -1,6 +1,7 @@
 """What every object store does: a folder, and S3."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,56 @@ def test_keys_are_those_with_the_prefix_sorted(store):
     assert list(store.listed("none")) == []
 
 
+def test_keys_after_another_are_listed_in_the_same_order(store):
+    keys = ["a-b", "a.b/c", "a/b", "a/b-c", "a/bb/c", "a0", "b/1", "b/2"]
+    for key in reversed(keys):
+        store.put(key, b"x")
+
+    assert list(store.listed()) == keys
+    for place, after in enumerate(keys):
+        assert list(store.listed(after=after)) == keys[place + 1 :]
+    assert list(store.listed("a", "a/b")) == ["a/b-c", "a/bb/c", "a0"]
+    assert list(store.listed("a", "a/")) == ["a/b", "a/b-c", "a/bb/c", "a0"]
+    assert list(store.listed("b/", "a")) == ["b/1", "b/2"]
+    assert list(store.listed("a", "b")) == list(store.listed("b/", "b/~")) == []
+
+
+def test_more_keys_than_a_page_are_listed_as_they_are_asked_for(store):
+    keys = [f"many/{number:05d}" for number in range(1005)]
+    for key in keys:
+        store.put(key, b"")
+
+    listing = store.listed("many/")
+
+    assert next(listing) == keys[0]
+    assert list(listing) == keys[1:]
+
+
+def test_a_deleted_object_is_gone_and_deleting_nothing_is_allowed(store):
+    store.put("a/b", b"x")
+
+    for _ in range(2):
+        store.delete("a/b")
+    store.delete("a")
+    store.delete("never/was")
+
+    assert list(store.listed()) == []
+    with pytest.raises(NotFound):
+        store.get("a/b")
+
+
+def test_entries_are_the_listed_keys_with_time_and_size(store):
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    for key in ("b/1", "a/1", "b/2"):
+        store.put(key, b"12")
+
+    found = list(store.entries("b/"))
+
+    assert [(entry.key, entry.size) for entry in found] == [("b/1", 2), ("b/2", 2)]
+    assert all(before <= entry.modified <= datetime.now(UTC) for entry in found)
+    assert [entry.key for entry in store.entries("", "a/1")] == ["b/1", "b/2"]
+
+
 @pytest.mark.parametrize("key", ["absent", "a", "a/b/c"])
 def test_an_absent_key_is_not_found(store, key):
     store.put("a/b", b"x")
@@ -100,6 +151,6 @@ def test_an_interrupted_write_shows_nothing(tmp_path, monkeypatch):
 def test_a_store_that_is_down_or_has_no_such_bucket_is_unavailable(s3_endpoint, bucket_on_server):
     store = S3Store("no-such-bucket", endpoint_url=s3_endpoint if bucket_on_server else "http://127.0.0.1:9")
 
-    for call in (lambda: store.put("a", b"x"), store.listed, lambda: store.get("a")):
+    for call in (lambda: store.put("a", b"x"), lambda: next(store.listed()), lambda: store.get("a")):
         with pytest.raises(StoreUnavailable, match="no-such-bucket"):
             call()

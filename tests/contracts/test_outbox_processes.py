@@ -18,11 +18,12 @@ PROCESSES, BATCHES = 4, 25
 pytestmark = pytest.mark.slow
 
 
-def _append(path: Path, worker: int, barrier: Any) -> None:
+def _append(path: Path, worker: int, barrier: Any, answers: Any) -> None:
     barrier.wait(60)
     outbox = Outbox(path, SINKS)
     for batch in range(BATCHES):
-        outbox.append([a_payload(f"w{worker}-{batch}"), a_payload(f"shared-{batch}", version=worker + 1)])
+        _, shared = outbox.append([a_payload(f"w{worker}-{batch}"), a_payload(f"shared-{batch}", version=worker + 1)])
+        answers[worker * BATCHES + batch] = shared.version
 
 
 def _append_until_killed(path: Path, acknowledged: Any) -> None:
@@ -32,10 +33,11 @@ def _append_until_killed(path: Path, acknowledged: Any) -> None:
         acknowledged.value = number
 
 
-def test_processes_that_open_a_new_file_together_share_it_and_lose_nothing(tmp_path):
+def test_processes_that_open_a_new_file_together_share_it_and_give_one_answer_to_an_id(tmp_path):
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(PROCESSES)
-    workers = [context.Process(target=_append, args=(tmp_path / "outbox.db", worker, barrier)) for worker in range(PROCESSES)]
+    barrier, answers = context.Barrier(PROCESSES), context.Array("q", PROCESSES * BATCHES, lock=False)
+    arguments = [(tmp_path / "outbox.db", worker, barrier, answers) for worker in range(PROCESSES)]
+    workers = [context.Process(target=_append, args=each) for each in arguments]
 
     for worker in workers:
         worker.start()
@@ -47,6 +49,9 @@ def test_processes_that_open_a_new_file_together_share_it_and_lose_nothing(tmp_p
     assert [worker.exitcode for worker in workers] == [0] * PROCESSES
     assert len(rows) == outbox.head() == PROCESSES * BATCHES + BATCHES
     assert len({row.prediction_id for row in rows}) == len(rows)
+    logged = {row.prediction_id: row.version for row in rows}
+    for batch in range(BATCHES):
+        assert {answers[worker * BATCHES + batch] for worker in range(PROCESSES)} == {logged[f"shared-{batch}"]}
     outbox.close()
 
 

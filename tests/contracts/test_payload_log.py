@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from driftgate.lifecycle.payloads import Arm, Window
+from driftgate.lifecycle.payloads import Arm, Recorded, Window
 from driftgate.lifecycle.ports import PayloadLog
 from driftgate.payloads.log import DurablePayloadLog
 from driftgate.payloads.objects import FolderStore
@@ -140,7 +140,48 @@ def test_text_numbers_and_missing_values_survive(log):
 def test_outcomes_are_counted_once(log):
     by_id, by_entity = an_outcome("a"), an_outcome(None, entity_id="c1")
 
-    assert log.record([by_id, by_entity, by_id]) == 2
-    assert log.record([by_id, by_entity]) == 0
-    assert log.record([an_outcome(None, entity_id="c1", observed_at=NOON), an_outcome("b", 1.5)]) == 2
-    assert log.record([]) == 0
+    assert log.record([by_id, by_entity, by_id]) == Recorded(new=2, repeated=1)
+    assert log.record([by_id, by_entity]) == Recorded(repeated=2)
+    assert log.record([an_outcome(None, entity_id="c1", observed_at=NOON), an_outcome("b", 1.5)]) == Recorded(new=2)
+    assert log.record([]) == Recorded()
+
+
+def test_another_value_of_the_same_subject_is_a_correction(log):
+    named, told = an_outcome("a", "yes"), an_outcome(None, "yes", entity_id="c1")
+    log.record([named, told])
+
+    assert log.record([an_outcome("a", "no"), an_outcome(None, "no", entity_id="c1")]) == Recorded(corrected=2)
+    assert log.record([an_outcome("a", "yes", observed_at=named.observed_at + timedelta(days=1))]) == Recorded(corrected=1)
+
+
+def test_a_correction_is_not_undone_by_the_old_file_sent_again(log):
+    old = [an_outcome("a", "yes"), an_outcome("b", "yes")]
+    log.record(old)
+    log.record([an_outcome("a", "no")])
+
+    assert log.record(old) == Recorded(repeated=2)
+
+
+def test_a_value_confirmed_later_corrects_nothing(log):
+    first = an_outcome("a", "yes")
+    log.record([first])
+
+    assert log.record([an_outcome("a", "yes", observed_at=first.observed_at + timedelta(days=1))]) == Recorded(repeated=1)
+
+
+def test_shadow_payloads_are_read_where_asked_only(log):
+    shadow = a_payload("b", version=2, arm=Arm.CHALLENGER, shadow_of="a")
+    log.append([a_payload("a"), shadow])
+    log.ship()
+
+    assert [payload.prediction_id for payload in log.read(MODEL, a_window())] == ["a"]
+    assert list(log.read(MODEL, a_window(), shadows=True))[1] == shadow
+    assert list(log.read(MODEL, a_window(), version=2)) == []
+
+
+def test_a_heuristic_s_payload_is_of_no_version(log):
+    log.append([a_payload("a", version=None, arm=Arm.HEURISTIC), a_payload("b")])
+    log.ship()
+
+    assert [payload.version for payload in log.read(MODEL, a_window())] == [None, 1]
+    assert [payload.prediction_id for payload in log.read(MODEL, a_window(), version=1)] == ["b"]

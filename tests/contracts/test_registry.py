@@ -80,6 +80,8 @@ def test_an_unknown_version_is_not_found(case):
         case.registry.version(case.model, 2)
     with pytest.raises(VersionNotFound):
         case.registry.point_champion(case.model, 2)
+    with pytest.raises(VersionNotFound):
+        case.registry.point_challenger(case.model, 2)
 
 
 def test_a_model_without_versions_has_none_and_no_champion(case):
@@ -95,6 +97,27 @@ def test_the_champion_alias_is_where_it_was_last_pointed(case):
         case.registry.point_champion(case.model, number)
 
     assert case.registry.champion_alias(case.model) == 1
+
+
+def test_the_challenger_alias_is_where_it_was_last_pointed_until_it_is_taken_away(case):
+    case.register("k1")
+    case.register("k2")
+    nowhere = case.registry.challenger_alias(case.model)
+
+    for number in (1, 2, 2):
+        case.registry.point_challenger(case.model, number)
+    pointed = case.registry.challenger_alias(case.model)
+    for _ in range(2):
+        case.registry.point_challenger(case.model, None)
+
+    assert (nowhere, pointed, case.registry.challenger_alias(case.model)) == (None, 2, None)
+    assert case.registry.champion_alias(case.model) is None
+
+
+def test_nobody_challenges_a_model_that_mlflow_does_not_know(case):
+    case.registry.point_challenger(case.model, None)
+
+    assert case.registry.challenger_alias(case.model) is None
 
 
 def test_an_untouched_version_verifies_and_a_changed_one_is_refused(case):

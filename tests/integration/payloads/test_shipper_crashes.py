@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from driftgate.payloads.manifests import decoded, new_keys
 from driftgate.payloads.objects import FolderStore
 from driftgate.payloads.outbox import Outbox
 from driftgate.payloads.parts import contents
@@ -16,7 +17,11 @@ pytestmark = pytest.mark.slow
 
 
 def stored(store):
-    return sorted(payload.prediction_id for key in store.listed() for payload in contents(key, store.get(key)))
+    return sorted(payload.prediction_id for key in store.listed("payloads/") for payload in contents(key, store.get(key)))
+
+
+def listed_by_manifests(store):
+    return sorted(part.key for key in new_keys(store, {}) for part in decoded(store.get(key)).parts)
 
 
 def logged(engine):
@@ -24,8 +29,8 @@ def logged(engine):
 
 
 def test_a_crash_at_any_call_loses_and_repeats_nothing(tmp_path):
-    names = ("insert", "put", "frozen", "waiting", "rows", "advance", "trim")
-    for at, before in itertools.product(range(1, 40), (True, False)):
+    names = ("insert", "put", "frozen", "waiting", "rows", "advance", "trim", "checkpoint")
+    for at, before in itertools.product(range(1, 60), (True, False)):
         folder = tmp_path / f"{at}-{before}"
         engine, store = connect(f"sqlite:///{folder / 'driftgate.db'}"), FolderStore(folder / "store")
         metadata.create_all(engine)
@@ -42,6 +47,7 @@ def test_a_crash_at_any_call_loses_and_repeats_nothing(tmp_path):
         Shipper(outbox, SqlLog(engine), store, batch=2).ship()
 
         assert logged(engine) == stored(store) == list("abc")
+        assert listed_by_manifests(store) == sorted(store.listed("payloads/"))
         outbox.close()
         engine.dispose()
         if survived:

@@ -5,21 +5,22 @@ import pyarrow.dataset as ds
 from driftgate.lifecycle.payloads import Output
 from driftgate.payloads.objects import FolderStore
 from driftgate.payloads.parts import contents, parts
-from driftgate.payloads.rows import clean, encoded
+from driftgate.payloads.rows import encoded
 from tests.builders import NOON, a_payload
 
 
 def rows(*payloads):
-    return [encoded(clean(payload)) for payload in payloads]
+    return [encoded(payload) for payload in payloads]
 
 
 def test_a_part_holds_one_model_and_one_hour_of_the_event():
     late = NOON + timedelta(minutes=61)
     given = rows(a_payload("a"), a_payload("b", event_time=late), a_payload("c", model="a/b=c"), a_payload("d"))
 
-    keys = [key for key, _ in parts(given, "n")]
+    uploads = list(parts(given, "n"))
 
-    assert [key.rsplit("/", 1)[0] for key in keys] == [
+    assert [upload.rows for upload in uploads] == [1, 2, 1]
+    assert [upload.key.rsplit("/", 1)[0] for upload in uploads] == [
         "payloads/model=a%2Fb%3Dc/date=2026-03-01/hour=12",
         "payloads/model=churn/date=2026-03-01/hour=12",
         "payloads/model=churn/date=2026-03-01/hour=13",
@@ -33,7 +34,7 @@ def test_the_same_rows_under_the_same_name_are_the_same_object():
 
 
 def test_other_rows_under_the_same_name_are_another_object():
-    keys = {key for prediction in "ab" for key, _ in parts(rows(a_payload(prediction)), "n")}
+    keys = {upload.key for prediction in "ab" for upload in parts(rows(a_payload(prediction)), "n")}
 
     assert len(keys) == 2
 
@@ -41,13 +42,13 @@ def test_other_rows_under_the_same_name_are_another_object():
 def test_a_part_gives_its_payloads_back():
     given = [a_payload("a", model="ü/x", features={"big": 2**80, "nothing": None}), a_payload("b", model="ü/x", entity_id=None)]
 
-    ((key, data),) = parts(rows(*given), "n")
+    ((key, data, _),) = parts(rows(*given), "n")
 
     assert list(contents(key, data)) == given
 
 
 def test_an_undefined_output_comes_back_as_nan():
-    ((key, data),) = parts(rows(a_payload("a", output=Output(float("nan"), (float("nan"), 0.5)))), "n")
+    ((key, data, _),) = parts(rows(a_payload("a", output=Output(float("nan"), (float("nan"), 0.5)))), "n")
 
     (read,) = contents(key, data)
 
@@ -56,7 +57,7 @@ def test_an_undefined_output_comes_back_as_nan():
 
 def test_other_tools_read_the_layout_as_hive(tmp_path):
     store = FolderStore(tmp_path)
-    for key, data in parts(rows(a_payload("a"), a_payload("b", model="m/2")), "n"):
+    for key, data, _ in parts(rows(a_payload("a"), a_payload("b", model="m/2")), "n"):
         store.put(key, data)
 
     table = ds.dataset(tmp_path / "payloads", partitioning="hive").to_table(columns=["prediction_id", "model", "date", "hour"])
