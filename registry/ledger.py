@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, insert, select
+from sqlalchemy import Connection, Engine, Row, ScalarSelect, Select, func, insert, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import IntegrityError as KeyTaken
 
 from driftgate.lifecycle import ledger as rules
 from driftgate.lifecycle.canonical import canonical, plain
 from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, LedgerBroken, StoreUnavailable
-from driftgate.lifecycle.ledger import GENESIS, Event, ExpectedChampion, Kind, NewEvent, chained
+from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, Kind, NewEvent, Serving, chained
 from driftgate.lifecycle.ports import Ledger
 from driftgate.registry.tables import ledger as table
 
@@ -64,6 +64,16 @@ class SqlLedger(Ledger):
                 return _champion(connection, model)
         except SQLAlchemyError as error:
             raise _unavailable(error) from error
+
+    def challenger(self, model: str) -> Challenge | None:
+        """The version that the ledger names challenger; None where nobody challenges."""
+        return self.serving(model).challenger
+
+    def serving(self, model: str) -> Serving:
+        """Champion and challenger, from one statement that reads two index entries and two rows however long the ledger is."""
+        last = [_last(model, kind) for kind in (Kind.DECIDED, Kind.CHALLENGED)]
+        query = select(table).where(table.c.sequence.in_(last)).order_by(table.c.sequence)
+        return rules.serving(map(_event, self._page(query)), model)
 
     def verify(self) -> int:
         """The number of events of an unbroken chain. Raises LedgerBroken naming the first row that was changed, removed or moved.
@@ -149,6 +159,10 @@ def _champion(connection: Connection, model: str, head: int | None = None) -> in
     query = select(table).where(table.c.model == model, table.c.kind == Kind.DECIDED.value).order_by(table.c.sequence.desc()).limit(1)
     row = connection.execute(query if head is None else query.where(table.c.sequence <= head)).first()
     return None if row is None else rules.champion([_event(row)], model)
+
+
+def _last(model: str, kind: Kind) -> ScalarSelect[Any]:
+    return select(func.max(table.c.sequence)).where(table.c.model == model, table.c.kind == kind.value).scalar_subquery()
 
 
 def _check(expect: ExpectedChampion, actual: int | None, model: str) -> None:

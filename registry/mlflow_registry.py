@@ -20,7 +20,7 @@ from driftgate.registry.artifacts import ArtifactCache, safe_name
 from driftgate.registry.binding import Bindings
 from driftgate.registry.connection import Connection
 from driftgate.registry.kept_reports import KeptReports
-from driftgate.registry.registration import CANDIDATE, CHAMPION, Registration
+from driftgate.registry.registration import CANDIDATE, CHALLENGER, CHAMPION, Registration
 from driftgate.registry.scoring import load_scorer
 from driftgate.registry.store import VersionFiles
 
@@ -113,6 +113,21 @@ class MlflowRegistry:
         self._bindings.version(model, number)
         with self._connection.answering() as client:
             client.set_registered_model_alias(model, CHAMPION, str(number))
+
+    def challenger_alias(self, model: str) -> int | None:
+        """Where the `challenger` alias points; None where there is no such alias."""
+        return self.aliases(model).get(CHALLENGER)
+
+    def point_challenger(self, model: str, number: int | None) -> None:
+        """Sets the `challenger` alias, or with None takes it away; idempotent. Raises VersionNotFound for a version that is not bound."""
+        if number is None:
+            if self.challenger_alias(model) is not None:
+                with self._connection.answering() as client:
+                    client.delete_registered_model_alias(model, CHALLENGER)
+            return
+        self._bindings.version(model, number)
+        with self._connection.answering() as client:
+            client.set_registered_model_alias(model, CHALLENGER, str(number))
 
     def scorer(self, version: Version) -> Scorer:
         """The loaded version, its artifact digest-checked before anything of it runs; kept loaded. Raises DigestMismatch."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 SNAPSHOT = "snapshot"
 """Artifact folder of the run that holds the snapshot."""
 BINDING_FILE = "binding.json"

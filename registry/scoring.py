@@ -7,17 +7,27 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.schema import ColumnKind, Schema, Task
 from driftgate.registry import outputs
 from driftgate.registry.connection import loaded
+from driftgate.registry.direct import Direct, Rows, direct
+from driftgate.registry.frames import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Predict: TypeAlias = Callable[["pd.DataFrame"], Any]
+
+
+class Ways(NamedTuple):
+    """How a model answers: a frame, and where it has a shorter way, rows."""
+
+    predict: Predict
+    direct: Direct | None = None
+
 
 LABELS_KEY = "driftgate_labels"
 """Key of the MLmodel metadata that says how `classes_` are to be read; the value `index`: as positions in `schema.classes`."""
@@ -31,6 +41,13 @@ class LoadedScorer:
 
     schema: Schema
     predict: Predict
+    direct: Direct | None = None
+
+    def score_rows(self, rows: Rows) -> Any:
+        """The same as `score` for rows as a request holds them, by the short way where the model has one."""
+        if self.direct is None or not rows:
+            return self.score(frame_of(rows, self.schema))
+        return outputs.checked(self.direct(rows), len(rows), self.schema)
 
     def score(self, frame: Any) -> Any:
         """The outputs for the rows of the frame, in order: float64, checked.
@@ -59,7 +76,7 @@ def load_scorer(folder: Path, flavour: str, schema: Schema) -> LoadedScorer:
     if flavour not in loaders:
         raise InvalidData(f"no way to load a model of flavour {flavour}: known are {', '.join(FLAVOURS)}")
     try:
-        return LoadedScorer(schema, loaders[flavour](folder, description, schema))
+        return LoadedScorer(schema, *loaders[flavour](folder, description, schema))
     except (ImportError, AttributeError) as error:
         raise InvalidData(f"the {flavour} model does not load here: {error}; install what it was fitted with") from error
 
@@ -67,7 +84,7 @@ def load_scorer(folder: Path, flavour: str, schema: Schema) -> LoadedScorer:
 def load_pickle(path: Path, schema: Schema) -> LoadedScorer:
     """A training's own pickle, not registered yet; its `classes_` are positions in `schema.classes`."""
     with path.open("rb") as file:
-        return LoadedScorer(schema, _estimator(pickle.load(file), schema, by_index=True))
+        return LoadedScorer(schema, *_estimator(pickle.load(file), schema, by_index=True))
 
 
 def mlmodel(folder: Path) -> dict[str, Any]:
@@ -90,7 +107,7 @@ def flavour_of(folder: Path) -> str:
     raise InvalidData(f"the model has the flavours {', '.join(flavours) or 'none'}; one of sklearn, xgboost and python_function is needed")
 
 
-def _sklearn(folder: Path, description: dict[str, Any], schema: Schema) -> Predict:
+def _sklearn(folder: Path, description: dict[str, Any], schema: Schema) -> Ways:
     settings = description["flavors"]["sklearn"]
     if settings.get("code") or settings.get("serialization_format", "pickle") not in ("pickle", "cloudpickle"):
         model = loaded("mlflow.sklearn").load_model(str(folder))
@@ -101,16 +118,20 @@ def _sklearn(folder: Path, description: dict[str, Any], schema: Schema) -> Predi
     return _estimator(model, schema, by_index=by_index)
 
 
-def _estimator(model: Any, schema: Schema, *, by_index: bool = False) -> Predict:
+def _estimator(model: Any, schema: Schema, *, by_index: bool = False) -> Ways:
     names = _names(getattr(model, "feature_names_in_", None), schema)
+    short = direct(model, schema)
     if schema.task is Task.REGRESSION:
-        return lambda frame: model.predict(frame[names] if names else frame)
+        return Ways(lambda frame: model.predict(frame[names] if names else frame), short)
     if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
         raise InvalidData(
             f"{type(model).__name__} gives no probabilities (predict_proba): gates and monitors need them; calibrate it first"
         )
     columns = outputs.class_columns(list(model.classes_), schema.classes, by_index=by_index)
-    return lambda frame: outputs.ordered(model.predict_proba(frame[names] if names else frame), columns)
+    return Ways(
+        lambda frame: outputs.ordered(model.predict_proba(frame[names] if names else frame), columns),
+        None if short is None else lambda rows: outputs.ordered(short(rows), columns),
+    )
 
 
 def _names(fitted: Any, schema: Schema) -> list[str] | None:
@@ -124,7 +145,7 @@ def _names(fitted: Any, schema: Schema) -> list[str] | None:
     return None if names == list(schema.features) else names
 
 
-def _xgboost(folder: Path, description: dict[str, Any], schema: Schema) -> Predict:
+def _xgboost(folder: Path, description: dict[str, Any], schema: Schema) -> Ways:
     import xgboost
 
     settings = description["flavors"]["xgboost"]
@@ -132,9 +153,9 @@ def _xgboost(folder: Path, description: dict[str, Any], schema: Schema) -> Predi
     model = getattr(xgboost, kind)()
     model.load_model(str(folder / settings["data"]))
     if isinstance(model, xgboost.Booster):
-        return _booster(model, schema)
-    predict = _estimator(model, schema)
-    return lambda frame: predict(_categories(frame, schema))
+        return Ways(_booster(model, schema))
+    predict = _estimator(model, schema).predict
+    return Ways(lambda frame: predict(_categories(frame, schema)))
 
 
 def _booster(model: Any, schema: Schema) -> Predict:
@@ -164,7 +185,7 @@ def _categories(frame: "pd.DataFrame", schema: Schema) -> "pd.DataFrame":
     return frame.assign(**{name: pd.Categorical(frame[name], categories=schema.column(name).levels) for name in text})
 
 
-def _pyfunc(folder: Path, description: dict[str, Any], schema: Schema) -> Predict:
+def _pyfunc(folder: Path, description: dict[str, Any], schema: Schema) -> Ways:
     del description
     model = loaded("mlflow.pyfunc").load_model(str(folder))
     declared = model.metadata.get_input_schema()
@@ -173,7 +194,7 @@ def _pyfunc(folder: Path, description: dict[str, Any], schema: Schema) -> Predic
     def predict(frame: "pd.DataFrame") -> Any:
         return _pyfunc_answer(model.predict(_as_declared(frame, types)), schema)
 
-    return predict
+    return Ways(predict)
 
 
 def _as_declared(frame: "pd.DataFrame", types: dict[str, str]) -> "pd.DataFrame":

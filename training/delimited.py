@@ -6,9 +6,13 @@ import gzip
 import io
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, NamedTuple, cast
 
+import numpy as np
 import pandas as pd
 
 from driftgate.lifecycle.errors import InvalidData
@@ -23,22 +27,72 @@ _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 
 
+class _Layout(NamedTuple):
+    encoding: str
+    separator: str
+    names: list[str]
+
+
 def read(path: Path, separator: str | None) -> pd.DataFrame:
     """The rows of the file, every cell str, empty cells NaN; plain or gzip by its content.
 
     Raises InvalidData where the file is empty, has a header only, repeats a column name, or cannot be read.
     """
+    with _reading(path):
+        layout = _layout(path, separator)
+        with _open(path) as stream, _strict_width():
+            frame = pd.read_csv(stream, **_options(layout))
+        return _named(frame, path, layout)
+
+
+def chunks(path: Path, separator: str | None, rows: int) -> Iterator[pd.DataFrame]:
+    """Like `read`, at most so many rows at a time; a line that cannot be read raises InvalidData only when its rows are reached."""
+    with _reading(path):
+        layout = _layout(path, separator)
+        # Not pandas' own chunks: those cut a wide line without a word where it is the first of one.
+        with _open(path) as raw, io.TextIOWrapper(raw, layout.encoding, newline="") as stream:
+            lines = _lines(path, stream, layout)
+            empty = True
+            while found := list(islice(lines, rows)):
+                empty = False
+                frame = pd.DataFrame(found, columns=_unique(layout), dtype=object)
+                yield frame.where(frame.notna() & (frame != ""), np.nan)
+        if empty:
+            raise InvalidData(f"{path} has a header but no rows")
+
+
+def _lines(path: Path, stream: IO[str], layout: _Layout) -> Iterator[list[str]]:
+    """The lines after the header, each with a cell for every column."""
+    width = len(layout.names)
+    if layout.separator == WHITESPACE:
+        reader = csv.reader((line.strip().replace("\t", " ") for line in stream), delimiter=" ", skipinitialspace=True)
+    else:
+        reader = csv.reader(stream, delimiter=layout.separator)
+    present = (cells for cells in reader if cells)
+    next(present, None)
+    for cells in present:
+        if any(cells[width:]):
+            raise InvalidData(f"{path} cannot be read: line {reader.line_num} has {len(cells)} cells, and the header {width}")
+        yield [*cells[:width], *[""] * (width - len(cells))]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        encoding = _encoding(path)
-        head = _head(path, encoding)
-        if not head.strip():
-            raise InvalidData(f"{path} is empty: it needs a header line and rows")
-        found = separator or sniff(head)
-        names = header(head, found)
-        _no_repeats(path, names)
-        return _rows(path, encoding, found, names)
+        yield
     except (OSError, EOFError, UnicodeError, csv.Error, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise InvalidData(f"{path} cannot be read as delimited text: {_first_line(error)}") from error
+
+
+def _layout(path: Path, separator: str | None) -> _Layout:
+    encoding = _encoding(path)
+    head = _head(path, encoding)
+    if not head.strip():
+        raise InvalidData(f"{path} is empty: it needs a header line and rows")
+    found = separator or sniff(head)
+    names = header(head, found)
+    _no_repeats(path, names)
+    return _Layout(encoding, found, names)
 
 
 def sniff(head: str) -> str:
@@ -109,27 +163,37 @@ def _head(path: Path, encoding: str) -> str:
     return decoded if whole or "\n" not in decoded else decoded[: decoded.rindex("\n")]
 
 
-def _rows(path: Path, encoding: str, separator: str, names: list[str]) -> pd.DataFrame:
-    named = [name or f"unnamed_{position}" for position, name in enumerate(names)]
-    with _open(path) as stream, warnings.catch_warnings():
-        # pandas only warns where rows are longer than the header and would cut them.
+@contextmanager
+def _strict_width() -> Iterator[None]:
+    # pandas only warns where rows are longer than the header and would cut them.
+    with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        frame = pd.read_csv(
-            stream,
-            sep=r"\s+" if separator == WHITESPACE else separator,
-            encoding=encoding,
-            header=0,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[""],
-            skip_blank_lines=True,
-            index_col=False,
-        )
+        yield
+
+
+def _options(layout: _Layout) -> dict[str, Any]:
+    return {
+        "sep": r"\s+" if layout.separator == WHITESPACE else layout.separator,
+        "encoding": layout.encoding,
+        "header": 0,
+        "dtype": str,
+        "keep_default_na": False,
+        "na_values": [""],
+        "skip_blank_lines": True,
+        "index_col": False,
+    }
+
+
+def _named(frame: pd.DataFrame, path: Path, layout: _Layout) -> pd.DataFrame:
     if frame.empty:
         raise InvalidData(f"{path} has a header but no rows")
-    if len(frame.columns) != len(named):
-        raise InvalidData(f"{path} has {len(named)} column names but rows of {len(frame.columns)} cells")
-    return frame.set_axis(named, axis="columns")
+    if len(frame.columns) != len(layout.names):
+        raise InvalidData(f"{path} has {len(layout.names)} column names but rows of {len(frame.columns)} cells")
+    return frame.set_axis(_unique(layout), axis="columns")
+
+
+def _unique(layout: _Layout) -> list[str]:
+    return [name or f"unnamed_{position}" for position, name in enumerate(layout.names)]
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -24,13 +25,18 @@ def read(source: Source, base: Path) -> pd.DataFrame:
     if source.url is not None:
         return _queried(source, base)
     path = _located(source, base)
-    with path.open("rb") as stream:
-        magic = stream.read(4)
-    if magic == _PARQUET:
-        return _parquet(path)
-    if magic == _ZIP:
-        raise InvalidData(f"{path} is a zip or Excel file: save it as CSV (plain or gzip) or Parquet")
-    return delimited.read(path, source.separator)
+    return _parquet(path) if _is_parquet(path) else delimited.read(path, source.separator)
+
+
+def chunks(source: Source, base: Path, rows: int) -> Iterator[pd.DataFrame]:
+    """Like `read`, at most so many rows at a time and never more in memory (of a database: where its driver streams)."""
+    if source.url is not None:
+        yield from _queried_chunks(source, base, rows)
+        return
+    path = _located(source, base)
+    found = _parquet_chunks(path, rows) if _is_parquet(path) else delimited.chunks(path, source.separator, rows)
+    for frame in found:
+        yield _with_rows(frame, str(path))
 
 
 def describe(source: Source, base: Path) -> str:
@@ -67,21 +73,55 @@ def _located(source: Source, base: Path) -> Path:
     return path
 
 
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if magic == _ZIP:
+        raise InvalidData(f"{path} is a zip or Excel file: save it as CSV (plain or gzip) or Parquet")
+    return magic == _PARQUET
+
+
 def _parquet(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    with _reading_parquet(path):
         # Reading a table with repeated names fails with a message that only says where it stumbled.
         _no_repeats(str(path), parquet.read_schema(path).names)
         frame = parquet.read_table(path).to_pandas(ignore_metadata=True)
+    return _with_rows(_without_index(frame), str(path))
+
+
+def _parquet_chunks(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    from pyarrow import parquet
+
+    with _reading_parquet(path), parquet.ParquetFile(path) as file:
+        _no_repeats(str(path), file.schema_arrow.names)
+        if file.metadata.num_rows == 0:
+            raise InvalidData(f"{path} has no rows")
+        for batch in file.iter_batches(batch_size=rows):
+            yield _without_index(batch.to_pandas(ignore_metadata=True))
+
+
+@contextmanager
+def _reading_parquet(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
         raise InvalidData(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
-    kept = frame[[name for name in frame.columns if not str(name).startswith("__index_level_")]]
-    return _with_rows(kept, str(path))
+
+
+def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[[name for name in frame.columns if not str(name).startswith("__index_level_")]]
 
 
 def _queried(source: Source, base: Path) -> pd.DataFrame:
+    (frame,) = _queried_chunks(source, base, None)
+    return frame
+
+
+def _queried_chunks(source: Source, base: Path, size: int | None) -> Iterator[pd.DataFrame]:
     from sqlalchemy import create_engine, exc, text
 
     if not source.query:
@@ -97,17 +137,24 @@ def _queried(source: Source, base: Path) -> pd.DataFrame:
         except (exc.DBAPIError, OSError) as error:
             raise StoreUnavailable(f"the database {shown} does not answer: {_scrubbed(error, source.url or '')}") from None
         with connection:
-            result = connection.execute(text(source.query))
+            # Only for chunks: some drivers keep a streamed result's rows in a temporary table.
+            streamed = connection if size is None else connection.execution_options(stream_results=True, max_row_buffer=size)
+            result = streamed.execute(text(source.query))
             names = [str(name) for name in result.keys()]  # noqa: SIM118 - a result is no mapping
             _no_repeats("the query", names)
-            rows = result.fetchall()
+            parts = [result.fetchall()] if size is None else result.partitions(size)
+            some = False
+            for rows in parts:
+                some = True
+                yield _with_rows(pd.DataFrame.from_records([tuple(row) for row in rows], columns=names), "the query")
+            if not some:
+                raise InvalidData("the query has no rows")
     except exc.SQLAlchemyError as error:
         if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
             raise StoreUnavailable(f"the database {shown} stopped answering") from None
         raise InvalidData(f"the query on {shown} failed: {_scrubbed(error, source.url or '')}") from None
     finally:
         engine.dispose()
-    return _with_rows(pd.DataFrame.from_records([tuple(row) for row in rows], columns=names), "the query")
 
 
 def _located_url(url: str, base: Path) -> str:
