@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PACKAGES := lifecycle lifecycle/flows training registry payloads reports service service/cli service/durable service/http service/http/templates service/migrations service/migrations/versions
+PACKAGES := lifecycle lifecycle/flows training registry payloads payloads/etl reports service service/cli service/durable service/http service/http/templates service/serving service/migrations service/migrations/versions
 WORKERS ?= 2
 
 export DO_NOT_TRACK = 1
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: help install demo test unit lint format types imports bench soak lock clean
+.PHONY: help install demo test unit lint format types imports peers bench soak lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,15 +52,28 @@ types: install  ## mypy --strict
 imports: install  ## The layers hold
 	$(BIN)/lint-imports
 
-bench: install  ## Every benchmark; each prints its ratios and one JSON line
+# The same versions of what a pickled model needs, so that the peers load the very model that Driftgate fitted.
+PEER_PINS := cloudpickle|fastapi|httptools|numpy|pandas|pydantic|scikit-learn|scipy|starlette|uvicorn|uvloop|xgboost
+
+peers: .venv-peers/.locked  ## The servers that the benchmarks compare with, into .venv-peers
+
+.venv-peers/.locked: benchmarks/peers-requirements.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r benchmarks/peers-requirements.txt
+	@touch $@
+
+bench: install peers  ## Every benchmark; each prints its ratios and one JSON line
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.simulation
+	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.etl
 
 soak: install  ## Heavy fault and fuzz runs, at full counts
 	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lock: install  ## Pins every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group dev pyproject.toml --output-file requirements.txt
+	grep -E '^($(PEER_PINS))==' requirements.txt | sed 's/ \\$$//' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group peers --constraints - --output-file benchmarks/peers-requirements.txt
 
 clean:  ## Everything that can be made again
-	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

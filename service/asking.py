@@ -7,6 +7,7 @@ from pathlib import Path
 
 from driftgate.lifecycle.errors import InvalidRequest, NoChampion, PromotionNotFound
 from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.flows.challenging import ChallengeRequest
 from driftgate.lifecycle.flows.monitoring import DriftRequest
 from driftgate.lifecycle.flows.simulating import SimulationRequest
 from driftgate.lifecycle.ledger import Promotion
@@ -34,6 +35,13 @@ def simulation(model: str, version: int) -> SimulationRequest:
 def drifting(model: str, version: int, current: Source | Window, *, html: bool) -> DriftRequest:
     """A wish for a drift report, under a fresh key."""
     return DriftRequest(f"drift-{uuid.uuid4()}", model, version, current, datetime.now(UTC), html)
+
+
+def challenge(model: str, version: int | None, actor: str, *, shadow_only: bool, comment: str) -> ChallengeRequest:
+    """A wish for a challenger, or for none, under a fresh id. Raises InvalidRequest where it asks for both."""
+    if version is None and shadow_only:
+        raise InvalidRequest("to stop a challenge leaves nothing for the shadow: drop shadow_only, or name a version", field="shadow_only")
+    return ChallengeRequest(f"challenge-{uuid.uuid4()}", model, version, actor, shadow_only, comment)
 
 
 def window_of(since: str) -> Window:

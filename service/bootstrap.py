@@ -1,14 +1,22 @@
 """The wiring: the one module that knows every adapter."""
 
+import logging
 import os
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from driftgate.lifecycle.arms import Split
+from driftgate.lifecycle.errors import StoreUnavailable
 from driftgate.payloads.log import DurablePayloadLog
-from driftgate.payloads.objects import FolderStore, ObjectStore, S3Store
+from driftgate.payloads.objects import ObjectStore, store_at
+from driftgate.payloads.redaction import Redaction
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.mlflow_registry import MlflowRegistry
 from driftgate.service.application import Application
@@ -16,13 +24,26 @@ from driftgate.service.database import connect, upgrade
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
 from driftgate.service.examining import MeasuringExaminer
+from driftgate.service.heuristic import load_heuristic
+from driftgate.service.http.parts import Parts
 from driftgate.service.metering import WindowMeter
-from driftgate.service.serving import ChampionFollower
+from driftgate.service.serving.companion import Chore, Companion
+from driftgate.service.serving.follower import Arrangement, Follower
+from driftgate.service.serving.front import Front
+from driftgate.service.serving.known_tokens import KnownTokens
+from driftgate.service.serving.metrics import Limits, Metrics
+from driftgate.service.serving.remembered import Remembered
+from driftgate.service.serving.shadow import Shadow
 from driftgate.service.settings import Settings
+from driftgate.service.settings_models import ModelTable
 from driftgate.service.settings_tables import StorageTable
 from driftgate.service.simulating import ReportingSimulator
 from driftgate.service.tokens import Tokens
 from driftgate.service.training_here import LazyTrainer
+
+logger = logging.getLogger(__name__)
+
+UPGRADE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -37,9 +58,32 @@ class Running:
     tokens: Tokens
     engine: Engine
 
-    def follower(self) -> ChampionFollower:
-        """A follower of the declared models' champions."""
-        return ChampionFollower(tuple(self.app.settings.models), self.app.ledger, self.registry)
+    def parts(self) -> Parts:
+        """What the API works with, none of it started yet."""
+        settings = self.app.settings
+        follower = Follower(arrangements(settings), self.app.ledger, self.registry, Remembered(_served(settings)), _alarm(settings))
+        limits = {name: Limits(table.payloads.low_confidence, _hidden(table)) for name, table in settings.models.items()}
+        metrics = Metrics(follower.schema, limits, self.payloads)
+        service = settings.service
+        front = Front(
+            follower,
+            self.payloads,
+            metrics,
+            max_instances=service.max_instances,
+            max_rows=service.max_batch_rows,
+            max_waiting=service.max_waiting_rows,
+        )
+        known = KnownTokens(self.tokens, _served(settings) / "tokens.json")
+        return Parts(self.app, self.payloads, follower, front, metrics, self.jobs, self.roster, self.tokens, known)
+
+    def companion(self) -> Companion:
+        """What a host does beside answering."""
+        settings = self.app.settings
+        hidden = {name: _hidden(table) for name, table in settings.models.items()}
+        shadowing = {name: table.arms.shadow for name, table in settings.models.items()}
+        shadow = Shadow(shadowing, self.app.ledger, self.registry, self.payloads, _served(settings) / "shadows.json", hidden)
+        shipping = [Chore(f"shipping to {sink}", partial(self.payloads.ship_to, sink)) for sink in settings.storage.sinks]
+        return Companion([*shipping, Chore("scoring in shadow", shadow.once)])
 
     def close(self) -> None:
         """Releases connections."""
@@ -48,16 +92,35 @@ class Running:
         self.engine.dispose()
 
 
-def wire(settings: Settings, progress: Callable[[str], None]) -> Running:
-    """The real parts of the project, its tables brought up to date. Raises Unavailable where a store does not answer."""
+def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool = False) -> Running:
+    """The real parts of the project, its tables brought up to date.
+
+    Raises StoreUnavailable where the database does not answer; `patient`: then goes on without it, and brings the tables up to
+    date when it does.
+    """
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    storage = settings.storage
+    storage, models = settings.storage, settings.models
     engine = connect(storage.database)
-    upgrade(engine)
+    try:
+        upgrade(engine)
+    except StoreUnavailable as error:
+        if not patient:
+            raise
+        logger.warning("starting without the database: %s", error.message)
+        threading.Thread(target=_upgrade_when_it_answers, args=(engine,), name="upgrade", daemon=True).start()
     cache, staging = settings.state / "cache", settings.state / "staging"
     registry = MlflowRegistry(storage.mlflow, engine, cache, _artifact_root(storage))
-    payloads = DurablePayloadLog(Path(storage.outbox), engine, _objects(storage))
+    payloads = DurablePayloadLog(
+        Path(storage.outbox),
+        engine,
+        _objects(storage),
+        outbox_rows=storage.outbox_rows,
+        sinks=storage.sinks,
+        when_full=storage.outbox_full,
+        horizons={name: timedelta(days=table.outcomes.match_days or table.outcomes.maturity_days) for name, table in models.items()},
+        redactions={name: redaction for name, table in models.items() if (redaction := _redaction(table, storage)) is not None},
+    )
     examiner = MeasuringExaminer(settings, registry, progress)
     app = Application(
         settings=settings,
@@ -71,13 +134,57 @@ def wire(settings: Settings, progress: Callable[[str], None]) -> Running:
     return Running(app, registry, payloads, Roster(engine), Jobs(storage.workflows), Tokens(engine), engine)
 
 
+def _upgrade_when_it_answers(engine: Engine) -> None:
+    while True:
+        time.sleep(UPGRADE_SECONDS)
+        try:
+            upgrade(engine)
+        except StoreUnavailable:
+            continue
+        logger.info("the database answers")
+        return
+
+
+def arrangements(settings: Settings) -> Mapping[str, Arrangement]:
+    """How the traffic of each model is divided."""
+    return {name: _arrangement(name, table, settings.project) for name, table in settings.models.items()}
+
+
+def _arrangement(name: str, table: ModelTable, project: Path) -> Arrangement:
+    split = Split(table.arms.salt or name, table.arms.challenger, table.arms.heuristic)
+    rule = table.heuristic
+    return Arrangement(split, None if rule is None else lambda schema: load_heuristic(rule, project, schema))
+
+
+def _hidden(table: ModelTable) -> Sequence[str]:
+    """The features that are not logged as they are."""
+    return (*table.payloads.redact, *table.payloads.hash)
+
+
+def _redaction(table: ModelTable, storage: StorageTable) -> Redaction | None:
+    hidden = table.payloads
+    return Redaction(hidden.redact, hidden.hash, storage.hash_key) if hidden.redact or hidden.hash else None
+
+
+def _served(settings: Settings) -> Path:
+    """Where it is remembered what served last, and whom."""
+    return settings.state / "serving"
+
+
+def _alarm(settings: Settings) -> Callable[[str, str], None]:
+    def alarm(model: str, problem: str) -> None:
+        from driftgate.service.notices import notify
+
+        title = f"Driftgate: {model} serves an old version"
+        threading.Thread(target=notify, args=(settings, title, problem), name="notice", daemon=True).start()
+
+    return alarm
+
+
 def _artifact_root(storage: StorageTable) -> str | None:
     # A tracking server knows where artifacts go; a bare database has to be told.
     return None if storage.mlflow.startswith("http") else storage.mlflow_artifacts
 
 
 def _objects(storage: StorageTable) -> ObjectStore:
-    if storage.objects.startswith("s3://"):
-        bucket, _, prefix = storage.objects.removeprefix("s3://").partition("/")
-        return S3Store(bucket, prefix, endpoint_url=storage.s3_endpoint)
-    return FolderStore(Path(storage.objects))
+    return store_at(storage.objects, storage.s3_endpoint)

@@ -48,6 +48,7 @@ def check(settings: Settings) -> tuple[CheckItem, ...]:
         found += _tests(settings, name)
     for key, problem, message in stores(settings):
         found.append(CheckItem(key, Status.ERROR if problem else Status.OK, message))
+    found += _channels(settings)
     return (*found, *_one_worker(settings))
 
 
@@ -95,6 +96,16 @@ def _tests(settings: Settings, name: str) -> Iterator[CheckItem]:
             yield CheckItem(key, Status.WARN, f"{path} holds no test_*.py: the behaviour gate will be undecided")
         else:
             yield CheckItem(key, Status.OK, f"{path} exists")
+
+
+def _channels(settings: Settings) -> Iterator[CheckItem]:
+    """Whether messages could be addressed; none is sent."""
+    from driftgate.service.notices import problem, shown
+
+    for place, address in enumerate(settings.alerts.channels, start=1):
+        why = problem(address)
+        name = shown(address)
+        yield CheckItem(f"alerts.channels[{place}]", Status.ERROR if why else Status.OK, f"{name}: {why}" if why else f"{name} can be read")
 
 
 def _one_worker(settings: Settings) -> Iterator[CheckItem]:

@@ -1,6 +1,6 @@
 """Connections to Driftgate's database and the history of its schema."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,12 @@ VERSION_TABLE = "driftgate_schema"
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 5
+POSTGRES_WAITS = {
+    "connect_timeout": CONNECT_SECONDS, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000,
+}  # fmt: skip
+MYSQL_WAITS = {"connect_timeout": CONNECT_SECONDS, "read_timeout": 300, "write_timeout": 60}
+"""A network that swallows packets must not hold a thread for hours: seconds, but for Postgres's `tcp_user_timeout` in milliseconds."""
+
 DRIVERS = {
     "sqlite": "sqlite",
     "postgres": "postgresql+psycopg",
@@ -70,10 +76,11 @@ def ping(engine: Engine) -> None:
 def target() -> Sequence[MetaData]:
     """Every table that the schema's history must add up to."""
     from driftgate.payloads import tables as payloads
+    from driftgate.payloads.etl import tables as etl
     from driftgate.registry import tables as registry
     from driftgate.service import tables as service
 
-    return (registry.metadata, payloads.metadata, service.metadata)
+    return (registry.metadata, payloads.metadata, etl.metadata, service.metadata)
 
 
 def upgrade(engine: Engine) -> None:
@@ -141,11 +148,14 @@ def _options(url: URL) -> dict[str, Any]:
             return {"connect_args": {"timeout": BUSY_SECONDS}}
         case "mysql":
             # The ledger reads its head and then inserts after it: with gap locks that would be a deadlock, not a lost race.
-            waits = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+            waits = _unless_given(url, MYSQL_WAITS)
             return {"pool_pre_ping": True, "pool_recycle": 3600, "isolation_level": "READ COMMITTED", "connect_args": waits}
         case _:
-            waits = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
-            return {"pool_pre_ping": True, "connect_args": waits}
+            return {"pool_pre_ping": True, "connect_args": _unless_given(url, POSTGRES_WAITS)}
+
+
+def _unless_given(url: URL, waits: Mapping[str, int]) -> dict[str, int]:
+    return {name: seconds for name, seconds in waits.items() if name not in url.query}
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

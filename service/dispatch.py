@@ -1,11 +1,12 @@
 """Where a command's work is done: in this process, under an exclusive lock, or by a living worker."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from driftgate.lifecycle.errors import Busy, DriftgateError
-from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.errors import Busy, DriftgateError, Unavailable
+from driftgate.lifecycle.flows import challenging, promoting
 from driftgate.lifecycle.ledger import State
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
@@ -44,11 +45,20 @@ def alone(app: Application, work: Callable[[], Document]) -> Document:
     try:
         with FileLock(lock, timeout=0):
             _finish_promotions(app)
-            return work()
+            document = work()
+            _tidy_challenges(app)
+            return document
     except Timeout as error:
         raise Busy(
             f"another driftgate command works on this project (lock {lock}); wait for it, or start a worker and let it queue"
         ) from error
+
+
+def _tidy_challenges(app: Application) -> None:
+    # A decision ends a challenge. Where no worker lives, nobody else would take the alias away.
+    with suppress(Unavailable):
+        for model in app.settings.models:
+            challenging.reconcile(model, app.ledger, app.registry)
 
 
 def _finish_promotions(app: Application) -> None:

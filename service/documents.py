@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.gates import Judgement
-from driftgate.lifecycle.ledger import Promotion
+from driftgate.lifecycle.ledger import Event, Kind, Promotion, Serving
 from driftgate.lifecycle.measurements import Degradation, DriftMeasurement, ScenarioOutcome
 from driftgate.lifecycle.ports import Report
 from driftgate.lifecycle.versions import Version
 
 if TYPE_CHECKING:
     from driftgate.service.durable.jobs import Job
+    from driftgate.service.settings_traffic import ArmsTable
 
 Document = dict[str, Any]
 
@@ -27,12 +28,13 @@ def retrained(version: Version) -> Document:
     }
 
 
-def version(found: Version, champion: int | None) -> Document:
-    """One version as the API lists it; `aliases` says `champion` for the one that the ledger names."""
-    aliases = sorted((set(found.aliases) - {"champion"}) | ({"champion"} if found.number == champion else set()))
+def version(found: Version, serving: Serving) -> Document:
+    """One version as the API lists it; `aliases` says `champion` and `challenger` for those that the ledger names."""
+    challenger = serving.challenger.version if serving.challenger else None
+    named = {alias for alias, number in (("champion", serving.champion), ("challenger", challenger)) if found.number == number}
     return {
         **retrained(found),
-        "aliases": aliases,
+        "aliases": sorted((set(found.aliases) - {"champion", "challenger"}) | named),
         "created": found.created.isoformat(),
         "artifact_sha256": found.artifact_sha256,
         "snapshot": plain(found.snapshot),
@@ -93,6 +95,28 @@ def promotion(found: Promotion, champion: int | None) -> Document:
         "comment": found.comment,
         "requested_at": found.requested_at.isoformat(),
         "changed_at": found.changed_at.isoformat(),
+    }
+
+
+def challenged(ended: Event, serving: Serving, arms: "ArmsTable") -> Document:
+    """What `challenge` answers. `share` and `shadow` are the traffic that the settings give whoever challenges."""
+    refused = ended.kind is Kind.CHALLENGE_REFUSED
+    number = ended.body["version"]
+    return {
+        "challenge_id": ended.subject,
+        "model": ended.model,
+        "version": number,
+        "state": "refused" if refused else "withdrawn" if number is None else "challenging",
+        "shadow_only": ended.body["shadow_only"],
+        "champion": serving.champion,
+        "challenger": serving.challenger.version if serving.challenger else None,
+        "share": arms.challenger,
+        "shadow": arms.shadow,
+        "gates": list(ended.body["gates"]),
+        "reasons": [ended.body["refusal"]] if refused else [],
+        "actor": ended.actor,
+        "comment": ended.body["reason"],
+        "at": ended.at.isoformat(),
     }
 
 

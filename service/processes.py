@@ -6,8 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,36 +21,92 @@ from driftgate.service.settings import Settings
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+PROJECT = "DRIFTGATE_PROJECT"
+"""The environment variable that tells a serving process which project it serves."""
+
 RESTART_PAUSE_SECONDS = 2.0
 
 ENVIRONMENT = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """What the processes are started with, unless told otherwise. MLflow's own job runner is for language models, and ten processes."""
 
 
-def serve_api(settings: Settings, host: str | None, port: int | None) -> None:
-    """Serves the API until it is told to stop."""
-    # One row gains nothing from many threads, and threads that spin for work take the core from everybody else's request.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def serve_api(settings: Settings, host: str | None, port: int | None, workers: int | None = None) -> None:
+    """Serves the API until it is told to stop: in this process, or in `workers` processes that share its socket."""
     import uvicorn
 
-    from driftgate.service.bootstrap import wire
-    from driftgate.service.http.app import create_app
-    from driftgate.service.http.parts import Parts
     from driftgate.service.settings_tables import is_loopback
 
-    address = host or settings.service.host
+    address, count = host or settings.service.host, workers or settings.service.workers
     if settings.service.auth == "none" and not is_loopback(address):
         raise DriftgateError(f"without tokens (service.auth) the API listens on this machine only, not on {address}", field="service.host")
-    _log_to_stderr()
-    parts = wire(settings, logging.getLogger(__name__).info)
-    try:
+    log_to_stderr()
+    os.environ[PROJECT] = str(settings.project)
+    # One row gains nothing from many threads, and threads that spin for work take the core from everybody else's request.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with _shared_counts(settings, count), companion(settings):
         uvicorn.run(
-            create_app(Parts(parts.app, parts.payloads, parts.follower(), parts.jobs, parts.roster, parts.tokens)),
+            "driftgate.service.serving.worker:app",
+            factory=True,
             host=address,
             port=port or settings.service.port,
+            workers=count,
             log_config=None,
             access_log=False,
         )
+
+
+@contextmanager
+def companion(settings: Settings) -> Iterator[None]:
+    """The process that ships payloads and scores in shadow, while the block runs; it is started again where it dies."""
+    stop = threading.Event()
+    keeper = threading.Thread(target=_keep_companion, args=(settings, stop), name="companion", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join(timeout=STOP_SECONDS)
+
+
+def _keep_companion(settings: Settings, stop: threading.Event) -> None:
+    command = (sys.executable, "-P", "-m", "driftgate.service", "--project", str(settings.project), "ship", "--with-parent")
+    while not stop.is_set():
+        # The pipe is how it learns that this process is gone, also where that was killed.
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env={**ENVIRONMENT, **os.environ}) as process:  # noqa: S603 - our own command
+            while process.poll() is None and not stop.wait(0.5):
+                continue
+        if not stop.wait(RESTART_PAUSE_SECONDS):
+            logging.getLogger(__name__).warning("the shipping process ended with code %s; starting it again", process.returncode)
+
+
+@contextmanager
+def _shared_counts(settings: Settings, workers: int) -> Iterator[None]:
+    """Lets several processes count together for Prometheus while the block runs."""
+    if workers == 1:
+        yield
+        return
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="metrics-", dir=settings.state) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+def run_companion(settings: Settings, *, with_parent: bool) -> None:
+    """Ships payloads and scores in shadow until SIGTERM or SIGINT, or until the parent is gone."""
+    from driftgate.service.bootstrap import wire
+    from driftgate.service.serving.companion import NICENESS, ends_with_parent
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.nice(NICENESS)
+    log_to_stderr()
+    parts = wire(settings, logging.getLogger(__name__).info, patient=True)
+    work = parts.companion()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: work.stop())
+    if with_parent:
+        ends_with_parent(work.stop)
+    try:
+        work.run()
     finally:
         parts.close()
 
@@ -59,7 +118,7 @@ def run_worker(settings: Settings) -> None:
     from driftgate.service.bootstrap import wire
     from driftgate.service.durable.worker import Worker
 
-    _log_to_stderr()
+    log_to_stderr()
     parts = wire(settings, logging.getLogger(__name__).info)
     worker = Worker(parts.app, parts.roster, parts.jobs, settings.storage.workflows)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -197,7 +256,8 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         return
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """Sends the log to stderr, without what libraries chat."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("alembic", "httpx", "botocore", "mlflow", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

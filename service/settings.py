@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from driftgate.lifecycle.errors import InvalidConfiguration, InvalidRequest, ModelNotFound
 from driftgate.lifecycle.plan import Estimator, ModelPlan, Source, Threshold, Window
@@ -16,7 +16,8 @@ from driftgate.lifecycle.policy import Policy
 from driftgate.service.settings_errors import Problem, problems
 from driftgate.service.settings_models import ModelName, ModelTable, SourceTable, suggestion
 from driftgate.service.settings_secrets import masked, resolved
-from driftgate.service.settings_tables import ServiceTable, StorageTable, Table, driven
+from driftgate.service.settings_tables import ServiceTable, StorageTable, Table, driven, refuse
+from driftgate.service.settings_traffic import AlertsTable
 
 FILE_NAME = "driftgate.toml"
 STATE_FOLDER = ".driftgate"
@@ -27,7 +28,15 @@ class SettingsFile(Table):
 
     storage: StorageTable = Field(default_factory=StorageTable)
     service: ServiceTable = Field(default_factory=ServiceTable)
+    alerts: AlertsTable = Field(default_factory=AlertsTable)
     models: dict[ModelName, ModelTable] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _hashes_with_a_key(self) -> "SettingsFile":
+        hashing = [name for name, model in self.models.items() if model.payloads.hash]
+        if hashing and self.storage.hash_key is None:
+            refuse([(f"models.{name}.payloads.hash", 'needs a key: set storage.hash_key = "env:NAME"') for name in hashing])
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class Settings:
     project: Path
     storage: StorageTable
     service: ServiceTable
+    alerts: AlertsTable
     models: Mapping[str, ModelTable]
 
     @property
@@ -130,7 +140,7 @@ def read(project: Path, environment: Mapping[str, str] | None = None) -> Setting
         content = SettingsFile.model_validate_json(json.dumps(data, default=str), context=context)
     except ValidationError as error:
         return problems(error, SettingsFile, data)
-    return Settings(project, _anchored(content.storage, project), content.service, content.models)
+    return Settings(project, _anchored(content.storage, project), content.service, content.alerts, content.models)
 
 
 def _parsed(project: Path) -> dict[str, Any] | Problem:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -87,7 +88,7 @@ def fields_at(root: type[BaseModel], place: tuple[int | str, ...]) -> tuple[str,
     for part in place:
         if _is_table(table):
             field = table.model_fields.get(str(part))
-            table = None if field is None else field.annotation
+            table = None if field is None else _given(field.annotation)
         elif get_origin(table) is dict:
             table = get_args(table)[1]
     return tuple(table.model_fields) if _is_table(table) else ()
@@ -96,13 +97,19 @@ def fields_at(root: type[BaseModel], place: tuple[int | str, ...]) -> tuple[str,
 def keys(table: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every key with its field, dotted, with NAME for what the user names: `models.NAME.gates.margin`."""
     for name, field in table.model_fields.items():
-        kind = field.annotation
+        kind = _given(field.annotation)
         if get_origin(kind) is dict and _is_table(get_args(kind)[1]):
             yield from keys(get_args(kind)[1], f"{prefix}{name}.NAME.")
         elif isinstance(kind, type) and _is_table(kind):
             yield from keys(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
+
+
+def _given(kind: Any) -> Any:
+    """The kind of a key that may be left out."""
+    kinds = [each for each in get_args(kind) if each is not NoneType] if isinstance(kind, UnionType) else [kind]
+    return kinds[0] if len(kinds) == 1 and _is_table(kinds[0]) else kind
 
 
 def _is_table(kind: Any) -> bool:

@@ -13,6 +13,7 @@ from driftgate.lifecycle.schema import ColumnKind, Task
 from driftgate.service.settings_reports import STANDARD_SCENARIOS, DriftTable, Seed, Share, SimulationTable
 from driftgate.service.settings_secrets import without_password
 from driftgate.service.settings_tables import FilePath, Table, refuse
+from driftgate.service.settings_traffic import ArmsTable, HeuristicTable, OutcomesTable, PayloadsTable
 
 ESTIMATORS = ("logistic", "linear", "random_forest", "hist_gradient_boosting", "xgboost")
 CLASSIFICATION_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier", "ece", "probability_lift")
@@ -175,10 +176,16 @@ class ModelTable(Table):
     gates: GatesTable = Field(default_factory=GatesTable)
     simulation: SimulationTable = Field(default_factory=SimulationTable)
     drift: DriftTable = Field(default_factory=DriftTable)
+    arms: ArmsTable = Field(default_factory=ArmsTable)
+    heuristic: HeuristicTable | None = None
+    outcomes: OutcomesTable = Field(default_factory=OutcomesTable)
+    payloads: PayloadsTable = Field(default_factory=PayloadsTable)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "ModelTable":
         problems = [*_role_problems(self), *_task_problems(self), *_scenario_problems(self)]
+        if self.arms.heuristic > 0 and self.heuristic is None:
+            problems.append(("heuristic", "is needed where arms.heuristic gives it traffic: a constant, a column or a function"))
         if self.window.months is not None and self.time in (None, ROW_ORDER):
             problems.append(("window.months", "needs time to name a column with dates: use window.rows, or name the column"))
         if problems:

@@ -6,10 +6,13 @@ from typing import Annotated, Literal, NoReturn
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from driftgate.service.settings_secrets import resolved
+from driftgate.service.settings_secrets import is_reference, resolved
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 """The databases that Driftgate's own tables can live in."""
+
+SHORTEST_KEY = 16
+"""A key that can be guessed lets everybody try values until a hash fits."""
 
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -84,11 +87,22 @@ def _web(value: str) -> str:
     return value.rstrip("/")
 
 
+def _secret_key(value: str, info: ValidationInfo) -> str:
+    if not is_reference(value):
+        # Not a ValueError, which would be told with the value.
+        refuse([("", 'must be "env:NAME" or "secretsmanager://name#key": the key itself never stands in driftgate.toml')])
+    found = _reference(value, info)
+    if len(found) < SHORTEST_KEY:
+        raise ValueError(f"must refer to a key of at least {SHORTEST_KEY} characters, such as `openssl rand -hex 32` prints")
+    return found
+
+
 Reference = Annotated[str, Field(min_length=1), AfterValidator(_reference)]
 Database = Annotated[Reference, AfterValidator(_database)]
 TrackingAddress = Annotated[Reference, AfterValidator(_tracking)]
 WorkflowDatabase = Annotated[Reference, AfterValidator(_workflows)]
 FolderOrBucket = Annotated[Reference, AfterValidator(_folder_or_bucket)]
+SecretKey = Annotated[str, AfterValidator(_secret_key)]
 WebAddress = Annotated[Reference, AfterValidator(_web)]
 FilePath = Annotated[str, Field(min_length=1)]
 
@@ -102,6 +116,10 @@ class StorageTable(Table):
     objects: FolderOrBucket = ".driftgate/objects"
     s3_endpoint: WebAddress | None = None
     outbox: FilePath = ".driftgate/outbox.db"
+    outbox_rows: Annotated[int, Field(ge=1)] = 1_000_000
+    outbox_full: Literal["refuse", "unlogged"] = "refuse"
+    sinks: Annotated[tuple[Literal["sql", "objects"], ...], Field(min_length=1)] = ("sql", "objects")
+    hash_key: SecretKey | None = Field(default=None, repr=False)
     workflows: WorkflowDatabase = Field(default="sqlite:///.driftgate/workflows.db", repr=False)
 
 
@@ -117,6 +135,10 @@ class ServiceTable(Table):
     url: WebAddress | None = None
     max_body_mb: Annotated[float, Field(gt=0, le=1024)] = 10.0
     auth: Literal["none", "token"] = "none"
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    max_instances: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    max_batch_rows: Annotated[int, Field(ge=1, le=100_000)] = 512
+    max_waiting_rows: Annotated[int, Field(ge=1)] = 20_000
 
     @model_validator(mode="after")
     def _open_only_to_this_machine(self) -> "ServiceTable":

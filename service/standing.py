@@ -1,7 +1,7 @@
 """Where every model stands, in one document."""
 
 from driftgate.lifecycle.errors import Unavailable
-from driftgate.lifecycle.ledger import Kind
+from driftgate.lifecycle.ledger import Kind, serving
 from driftgate.service import documents
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
@@ -13,18 +13,27 @@ def standing(app: Application) -> Document:
 
 
 def _model(app: Application, name: str) -> Document:
-    decisions = [event for event in app.ledger.events(model=name) if event.kind is Kind.DECIDED]
-    alarms = []
+    events = app.ledger.events(model=name)
+    decisions = [event for event in events if event.kind is Kind.DECIDED]
+    named, alarms = serving(events, name), []
     candidate = alias = None
     try:
         candidate, alias = app.registry.candidate(name), app.registry.champion_alias(name)
     except Unavailable as error:
         alarms.append(error.message)
-    champion = int(decisions[-1].body["version"]) if decisions else None
+    champion = named.champion
     if not alarms and alias != champion:
         alarms.append(f"the MLflow alias champion points to {alias or 'nothing'}, the ledger to {champion or 'nothing'}")
     latest = next((report for report in app.registry.listed(name) if report.kind == "drift" and report.version == champion), None)
     if latest is not None and latest.verdict == "fail":
         alarms.append(f"drift in {', '.join(latest.summary['drifted'])} (report {latest.id})")
     since = decisions[-1].at.isoformat() if decisions else None
-    return {"model": name, "champion": champion, "candidate": candidate, "since": since, "alarms": alarms}
+    return {
+        "model": name,
+        "champion": champion,
+        "challenger": named.challenger.version if named.challenger else None,
+        "shadow_only": named.challenger is not None and named.challenger.shadow_only,
+        "candidate": candidate,
+        "since": since,
+        "alarms": alarms,
+    }

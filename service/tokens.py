@@ -2,9 +2,11 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from typing import TypeAlias
 
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError as AlreadyThere
@@ -35,6 +37,10 @@ class Actor:
     role: Role
 
 
+Holder: TypeAlias = tuple[Actor, datetime | None]
+"""Who holds a token, and until when; None: for ever."""
+
+
 class Tokens:
     """The tokens table."""
 
@@ -50,7 +56,7 @@ class Tokens:
         clear = PREFIX + secrets.token_urlsafe(32)
         now = datetime.now(UTC)
         expires = None if days is None else now + timedelta(days=days)
-        row = {"name": name, "sha256": _digest(clear), "role": role.name.lower(), "created": now, "expires": expires}
+        row = {"name": name, "sha256": token_sha256(clear), "role": role.name.lower(), "created": now, "expires": expires}
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(tokens).values(row))
@@ -67,14 +73,28 @@ class Tokens:
 
     def actor(self, clear: str) -> Actor:
         """Who holds the token. Raises Unauthenticated where it is unknown, expired or revoked."""
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            row = connection.execute(select(tokens).where(tokens.c.sha256 == _digest(clear))).one_or_none()
-        now = datetime.now(UTC)
-        if row is None or row.revoked is not None or (row.expires is not None and row.expires <= now):
+        return self.holder(clear)[0]
+
+    def holder(self, clear: str) -> Holder:
+        """Who holds the token, and until when. Raises Unauthenticated where it is unknown, expired or revoked."""
+        digest = token_sha256(clear)
+        found = self.valid([digest]).get(digest)
+        if found is None:
             raise Unauthenticated("the token is unknown, expired or revoked")
-        return Actor(row.name, Role[row.role.upper()])
+        return found
+
+    def valid(self, digests: Iterable[str]) -> dict[str, Holder]:
+        """By its hash, who holds each of these tokens and until when; without those that are unknown, expired or revoked."""
+        wanted = list(digests)
+        query = select(tokens).where(tokens.c.revoked.is_(None), tokens.c.sha256.in_(wanted))
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            rows = connection.execute(query).all() if wanted else []
+        now = datetime.now(UTC)
+        living = (row for row in rows if row.expires is None or row.expires > now)
+        return {row.sha256: (Actor(row.name, Role[row.role.upper()]), row.expires) for row in living}
 
 
-def _digest(clear: str) -> str:
+def token_sha256(clear: str) -> str:
+    """The hash that a token is stored as."""
     # The token has 256 random bits, so a plain hash cannot be searched for.
     return hashlib.sha256(clear.encode()).hexdigest()

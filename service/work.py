@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from driftgate.lifecycle.errors import DriftgateError, Unavailable
-from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.flows import challenging, promoting
+from driftgate.lifecycle.flows.challenging import ChallengeRequest
 from driftgate.lifecycle.flows.monitoring import DriftRequest, measure_drift
 from driftgate.lifecycle.flows.retraining import retrain
 from driftgate.lifecycle.flows.simulating import SimulationRequest, simulate
@@ -59,6 +60,12 @@ def _carried_out(app: Application, promotion_id: str, policy: Policy) -> Promoti
     return promoting.promote(promotion_id, policy, app.desk)
 
 
+def run_challenge(app: Application, asked: ChallengeRequest, policy: Policy) -> Document:
+    """A challenge: let in, refused or withdrawn."""
+    ended = challenging.challenge(asked, policy, app.desk)
+    return documents.challenged(ended, app.ledger.serving(asked.model), app.settings.models[asked.model].arms)
+
+
 def run_drift(app: Application, request: DriftRequest) -> Document:
     """A drift report."""
     return documents.drifted(*measure_drift(request, app.registry, app.meter, app.registry))
@@ -74,6 +81,7 @@ WORK: Mapping[str, Callable[..., Any]] = {
     "retrain": run_retrain,
     "gate": run_gate,
     "promotion": run_promotion,
+    "challenge": run_challenge,
     "drift": run_drift,
     "simulation": run_simulation,
 }

@@ -1,4 +1,4 @@
-"""`gate`, `promote`, `rollback`, `approve` and `reject`."""
+"""`gate`, `promote`, `rollback`, `approve`, `reject` and `challenge`."""
 
 import uuid
 from typing import Any
@@ -133,6 +133,53 @@ def reject(promotion_id: str, comment: str, model: str | None, as_json: bool) ->
     show(document, as_json, _promotion_lines)
 
 
+@click.command()
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@click.option("--shadow-only", is_flag=True, help="It may score beside the champion and answers nobody; only its digests are checked.")
+@click.option("--stop", is_flag=True, help="End the present challenge, at once, in place of naming a version.")
+@click.option("--comment", default="", help="Why; kept in the ledger.")
+@model_option
+@json_option
+def challenge(version: int | None, shadow_only: bool, stop: bool, comment: str, model: str | None, as_json: bool) -> None:
+    """Let a version challenge the champion, if the gates let it. Exit 1 where it is refused."""
+    if (version is None) != stop:
+        raise click.UsageError("name a VERSION, or say --stop")
+    from driftgate.lifecycle.flows import challenging
+    from driftgate.service import asking
+    from driftgate.service.dispatch import dispatch
+
+    found = settings()
+    name = found.model(model)
+    wish = asking.challenge(name, version, actor(), shadow_only=shadow_only, comment=comment)
+    service = remote(found)
+    if service is not None:
+        body = {"version": version, "shadow_only": shadow_only, "comment": comment}
+        document = service.job(f"/v1/models/{name}/challenger", body)
+    else:
+        with running(found) as parts:
+            if version is None:
+                challenging.withdraw(wish, parts.app.ledger)
+            else:
+                parts.app.registry.version(name, version)
+                challenging.check(wish, parts.app.ledger)
+            document = dispatch(parts.app, parts.roster, parts.jobs, "challenge", wish.id, wish, found.policy(name))
+    show(document, as_json, _challenge_lines)
+    if document["state"] == "refused":
+        click.get_current_context().exit(1)
+
+
+def _challenge_lines(document: dict[str, Any]) -> list[str]:
+    if document["state"] == "withdrawn":
+        return ["The challenge is over."]
+    head = f"Challenge by version {document['version']}: {verdict_mark(document['state'])}"
+    reasons = [f"  {reason}" for reason in document["reasons"]]
+    lines = [head, *gate_lines(document["gates"]), *reasons]
+    live = document["share"] and not document["shadow_only"]
+    if document["state"] == "challenging" and not live and not document["shadow"]:
+        lines.append(f"It gets no traffic yet: set models.{document['model']}.arms.challenger or arms.shadow in driftgate.toml.")
+    return lines
+
+
 def _finish(document: dict[str, Any], as_json: bool) -> None:
     show(document, as_json, _promotion_lines)
     if document["state"] not in {"promoted", "awaiting_approval"}:
@@ -149,4 +196,4 @@ def _promotion_lines(document: dict[str, Any]) -> list[str]:
     return [head, *gate_lines(document["gates"]), *reasons, tail]
 
 
-COMMANDS = (gate, promote, rollback, approve, reject)
+COMMANDS = (gate, promote, rollback, approve, reject, challenge)

@@ -1,18 +1,36 @@
-"""`serve`, `worker`, `up` and `demo`."""
+"""`serve`, `ship`, `worker`, `up` and `demo`."""
 
 import click
 
-from driftgate.service.cli.shared import settings
+from driftgate.service.cli.shared import json_option, running, settings, show
 
 
 @click.command()
 @click.option("--host", help="The address to listen on; by default service.host.")
 @click.option("--port", type=click.IntRange(1, 65535), help="By default service.port.")
-def serve(host: str | None, port: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 64), help="Serving processes; by default service.workers.")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Answer predictions and take decisions over HTTP."""
     from driftgate.service.processes import serve_api
 
-    serve_api(settings(), host, port)
+    serve_api(settings(), host, port, workers)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Ship what waits now, and end.")
+@click.option("--with-parent", is_flag=True, help="End when standard input closes; `serve` starts its own with this.")
+@json_option
+def ship(once: bool, with_parent: bool, as_json: bool) -> None:
+    """Move logged payloads to SQL and the object store, and score shadows. `serve` keeps one going."""
+    from driftgate.service.processes import run_companion
+
+    found = settings()
+    if not once:
+        run_companion(found, with_parent=with_parent)
+        return
+    with running(found) as parts:
+        document = {"shipped": parts.payloads.ship(), "waiting": parts.payloads.backlog()}
+    show(document, as_json, lambda shipped: [f"{shipped['shipped']} payloads shipped, {shipped['waiting']} wait"])
 
 
 @click.command()
@@ -44,4 +62,4 @@ def demo(leave: bool, folder: str, dial: float) -> None:
     tell_story(Path(folder), dial, leave=leave)
 
 
-COMMANDS = (serve, worker, up, demo)
+COMMANDS = (serve, ship, worker, up, demo)

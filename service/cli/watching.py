@@ -87,10 +87,17 @@ def status(as_json: bool) -> None:
 
 def _status_lines(document: dict[str, Any]) -> list[str]:
     rows = [
-        [m["model"], str(m["champion"] or "-"), str(m["candidate"] or "-"), (m["since"] or "-")[:19], "; ".join(m["alarms"]) or "-"]
+        [
+            m["model"],
+            str(m["champion"] or "-"),
+            f"{m['challenger'] or '-'}{' (shadow)' if m['shadow_only'] else ''}",
+            str(m["candidate"] or "-"),
+            (m["since"] or "-")[:19],
+            "; ".join(m["alarms"]) or "-",
+        ]
         for m in document["models"]
     ]
-    return table([["model", "champion", "candidate", "since", "alarms"], *rows])
+    return table([["model", "champion", "challenger", "candidate", "since", "alarms"], *rows])
 
 
 COMMANDS = (drift, status)

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.flows import challenging, promoting
 from driftgate.lifecycle.ledger import State
 from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
@@ -75,9 +75,12 @@ class Worker:
         self._take_over()
         for model in self._app.settings.models:
             self._resume(model)
-            repaired = promoting.reconcile(model, self._app.desk)
-            if repaired:
-                logger.error(repaired)
+            for repaired in (
+                promoting.reconcile(model, self._app.desk),
+                challenging.reconcile(model, self._app.ledger, self._app.registry),
+            ):
+                if repaired:
+                    logger.error(repaired)
 
     def _take_over(self) -> None:
         from dbos import DBOS

@@ -12,7 +12,14 @@ APP_NAME = "driftgate"
 GENERATION = "1"
 """DBOS application version. It changes only when the order of a workflow's steps does: docs/discussions/workflows.md."""
 
-QUEUES = {"retrain": "retrains", "gate": "decisions", "promotion": "decisions", "drift": "reports", "simulation": "reports"}
+QUEUES = {
+    "retrain": "retrains",
+    "gate": "decisions",
+    "promotion": "decisions",
+    "challenge": "decisions",
+    "drift": "reports",
+    "simulation": "reports",
+}
 """Name of the workflow -> its queue. A retrain that takes an hour must not keep a rollback waiting."""
 
 

@@ -3,12 +3,14 @@
 import base64
 import binascii
 import getpass
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from functools import lru_cache
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from driftgate.lifecycle.errors import Forbidden, Unauthenticated
 from driftgate.service.http.parts import Parts
@@ -20,37 +22,63 @@ bearer = HTTPBearer(auto_error=False, description="An API token from `driftgate 
 READING = frozenset({"GET", "HEAD"})
 
 
-def needs(role: Role) -> Callable[..., Actor]:
+def needs(role: Role) -> Callable[..., Coroutine[Any, Any, Actor]]:
     """The dependency that answers who asks, once they may. Raises Unauthenticated or Forbidden.
 
     Without token authentication, which is allowed on loopback only, everybody is the operating system user that serves.
     """
 
-    def actor(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Actor:
-        parts: Parts = request.app.state.parts
-        if parts.settings.service.auth == "none":
-            _refuse_other_sites(request)
-            return Actor(getpass.getuser(), Role.ADMIN)
-        token = _typed_into_a_browser(request) if credentials is None else credentials.credentials
-        if token is None:
-            raise Unauthenticated("send an API token as `Authorization: Bearer TOKEN`; `driftgate token create` makes one")
-        found = parts.tokens.actor(token)
-        if found.role < role:
-            raise Forbidden(f"{found.name} is a {found.role.name.lower()}; this needs the role {role.name.lower()}")
-        return found
+    async def actor(request: Request, _: Annotated[object, Depends(bearer)]) -> Actor:
+        return await admitted(request, role)
 
     actor.__dict__["role"] = role
     return actor
 
 
+async def admitted(request: Request, role: Role) -> Actor:
+    """Who asks, once they may: see `needs`."""
+    parts: Parts = request.app.state.parts
+    if parts.settings.service.auth == "none":
+        _refuse_other_sites(request)
+        return _me()
+    token = _bearer_token(request) or _typed_into_a_browser(request)
+    if token is None:
+        raise Unauthenticated("send an API token as `Authorization: Bearer TOKEN`; `driftgate token create` makes one")
+    # Whoever decides is looked up each time; the others may be known from a few seconds ago.
+    found = parts.known.find(token) if role <= Role.PREDICTOR else None
+    if found is None:
+        found = await run_in_threadpool(parts.known.ask, token)
+    if found.role < role:
+        raise Forbidden(f"{found.name} is a {found.role.name.lower()}; this needs the role {role.name.lower()}")
+    return found
+
+
+def _bearer_token(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 def _refuse_other_sites(request: Request) -> None:
     # Everybody is admin here, so a web page open in the user's browser must not be able to act: not by a name that it
     # points at this machine, and not by sending a form.
-    if not is_loopback(request.url.hostname or ""):
-        raise Forbidden(f"without tokens (service.auth) this machine answers to localhost only, not to the name {request.url.hostname}")
-    origin = request.headers.get("origin")
-    if request.method not in READING and origin is not None and urlsplit(origin).netloc != request.url.netloc:
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    if not _names_this_machine(host):
+        raise Forbidden(f"without tokens (service.auth) this machine answers to localhost only, not to the name {host}")
+    if origin is not None and request.method not in READING and urlsplit(origin).netloc != request.url.netloc:
         raise Forbidden(f"without tokens (service.auth) pages of {origin} may decide nothing here")
+
+
+@lru_cache(maxsize=64)
+def _names_this_machine(host: str) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _me() -> Actor:
+    return Actor(getpass.getuser(), Role.ADMIN)
 
 
 def _typed_into_a_browser(request: Request) -> str | None:

@@ -48,7 +48,7 @@ class InstanceBody(Body):
 class PredictBody(Body):
     """Rows to score, in order."""
 
-    instances: Annotated[list[InstanceBody], Field(min_length=1, max_length=10_000)]
+    instances: Annotated[list[InstanceBody], Field(min_length=1, max_length=100_000)]
 
 
 class OutcomeBody(Body):
@@ -90,6 +90,14 @@ class RollbackBody(Body):
     """A wish to go back: to `to`, or to the champion before this one."""
 
     to: Number | None = None
+    comment: Words = ""
+
+
+class ChallengeBody(Body):
+    """A wish for a challenger; null for having none any more. `shadow_only`: it may score beside the champion, and answers nobody."""
+
+    version: Number | None
+    shadow_only: StrictBool = False
     comment: Words = ""
 
 

@@ -25,14 +25,14 @@ REPORT_POLICY = (
 @router.get("/versions")
 def versions(_: Viewer, model: Model, parts: Wired) -> Document:
     """Every version, oldest first, with aliases and digests."""
-    champion = parts.app.ledger.champion(model)
-    return {"versions": [documents.version(each, champion) for each in parts.app.registry.versions(model)]}
+    serving = parts.app.ledger.serving(model)
+    return {"versions": [documents.version(each, serving) for each in parts.app.registry.versions(model)]}
 
 
 @router.get("/versions/{version}")
 def version(_: Viewer, model: Model, version: VersionNumber, parts: Wired) -> Document:
     """One version."""
-    return documents.version(parts.app.registry.version(model, version), parts.app.ledger.champion(model))
+    return documents.version(parts.app.registry.version(model, version), parts.app.ledger.serving(model))
 
 
 @router.get("/reports")

@@ -10,7 +10,7 @@ from jinja2 import DictLoader, Environment, select_autoescape
 
 from driftgate.lifecycle.errors import Unavailable
 from driftgate.lifecycle.flows import promoting
-from driftgate.lifecycle.ledger import State
+from driftgate.lifecycle.ledger import Serving, State
 from driftgate.service import documents
 from driftgate.service.documents import Document
 from driftgate.service.http.access import Viewer
@@ -42,14 +42,16 @@ def dashboard(_: Viewer, request: Request, parts: Wired) -> HTMLResponse:
 
 
 def _model(name: str, parts: Parts) -> dict[str, Any]:
-    champion = parts.app.ledger.champion(name)
+    named = parts.app.ledger.serving(name)
+    champion = named.champion
     decided = promoting.promotions(name, parts.app.ledger)
-    versions, silence = _versions(name, champion, parts)
+    versions, silence = _versions(name, named, parts)
     problem = parts.follower.problems().get(name)
     serving = next((each for each in decided if each.state is State.PROMOTED and each.version == champion), None)
     return {
         "name": name,
         "champion": champion,
+        "challenger": named.challenger,
         "since": serving.changed_at.isoformat() if serving else None,
         "serving": parts.follower.serving(name),
         "problems": [*([{"about": "the champion cannot be loaded", "words": problem}] if problem else []), *silence],
@@ -60,10 +62,10 @@ def _model(name: str, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _versions(name: str, champion: int | None, parts: Parts) -> tuple[list[Document], list[dict[str, str]]]:
+def _versions(name: str, serving: Serving, parts: Parts) -> tuple[list[Document], list[dict[str, str]]]:
     """The newest versions first; what serves is shown also while MLflow, which knows the aliases, does not answer."""
     try:
         known = parts.app.registry.versions(name)
     except Unavailable as error:
         return [], [{"about": "versions cannot be listed", "words": error.message}]
-    return [documents.version(each, champion) for each in reversed(known)][:SHOWN], []
+    return [documents.version(each, serving) for each in reversed(known)][:SHOWN], []

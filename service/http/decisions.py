@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 
 from driftgate.lifecycle.errors import KeyReused, PromotionNotFound
-from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.flows import challenging, promoting
 from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.ledger import Action, Promotion
 from driftgate.lifecycle.policy import Standard
 from driftgate.service import asking, documents
 from driftgate.service.documents import Document
 from driftgate.service.http.access import Approver, Trainer, Viewer
-from driftgate.service.http.bodies import ApprovalBody, DriftBody, PromotionBody, RetrainBody, RollbackBody
+from driftgate.service.http.bodies import ApprovalBody, ChallengeBody, DriftBody, PromotionBody, RetrainBody, RollbackBody
 from driftgate.service.http.parts import Model, Named, Parts, VersionNumber, Wired
 
 router = APIRouter(prefix="/v1/models/{model}", tags=["decisions"])
@@ -58,6 +58,18 @@ def drift(_: Trainer, model: Model, body: DriftBody, parts: Wired) -> Document:
 def job(_: Viewer, job_id: Named, parts: Wired) -> Document:
     """A job as it stands: `queued`, `running`, `done` with its result, or `failed` with the reason."""
     return documents.job(parts.jobs.find(job_id))
+
+
+@router.post("/challenger", status_code=202)
+def challenge(actor: Approver, model: Model, body: ChallengeBody, parts: Wired) -> Document:
+    """A challenge, queued to be judged; or the end of the present one, which holds at once."""
+    wish = asking.challenge(model, body.version, actor.name, shadow_only=body.shadow_only, comment=body.comment)
+    if wish.version is None:
+        challenging.withdraw(wish, parts.app.ledger)
+    else:
+        parts.app.registry.version(model, wish.version)
+        challenging.check(wish, parts.app.ledger)
+    return {"job_id": parts.jobs.enqueue("challenge", wish.id, wish, parts.settings.policy(model))}
 
 
 @router.post("/promotions", status_code=202)

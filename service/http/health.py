@@ -1,7 +1,8 @@
 """Routes that say whether the service lives and can answer."""
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from driftgate.service.documents import Document
 from driftgate.service.http.access import Viewer
@@ -17,14 +18,21 @@ def status(_: Viewer, parts: Wired) -> Document:
     return standing(parts.app)
 
 
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(_: Viewer, parts: Wired) -> Response:
+    """What Prometheus scrapes: requests, batches, predictions, odd inputs and outputs, and what waits in the outbox."""
+    parts.metrics.serving({model: parts.follower.serving(model) for model in parts.settings.models}, parts.follower.problems())
+    return Response(parts.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
 @router.get("/healthz")
-def healthz() -> Document:
+async def healthz() -> Document:
     """The process answers."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
-def readyz(parts: Wired) -> JSONResponse:
+async def readyz(parts: Wired) -> JSONResponse:
     """Whether every champion that the ledger names is loaded, with the reasons where one is not.
 
     503 only where nothing answers in its place: a new champion that cannot be loaded must not take the old one out of service.

@@ -11,7 +11,10 @@ from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
 from driftgate.service.http.bodies import LARGEST
-from driftgate.service.serving import ChampionFollower
+from driftgate.service.serving.follower import Follower
+from driftgate.service.serving.front import Front
+from driftgate.service.serving.known_tokens import KnownTokens
+from driftgate.service.serving.metrics import Metrics
 from driftgate.service.settings import Settings
 from driftgate.service.tokens import Tokens
 
@@ -22,10 +25,13 @@ class Parts:
 
     app: Application
     payloads: PayloadLog
-    follower: ChampionFollower
+    follower: Follower
+    front: Front
+    metrics: Metrics
     jobs: Jobs
     roster: Roster
     tokens: Tokens
+    known: KnownTokens
 
     @property
     def settings(self) -> Settings:
@@ -33,7 +39,7 @@ class Parts:
         return self.app.settings
 
 
-def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Parts:
     """The parts of the application that answers this request."""
     parts: Parts = request.app.state.parts
     return parts
@@ -42,7 +48,12 @@ def parts_of(request: Request) -> Parts:
 Wired = Annotated[Parts, Depends(parts_of)]
 
 
-def declared(model: str, parts: Wired) -> str:
+async def declared(model: str, parts: Wired) -> str:
+    """The model's name, where it is declared. Raises ModelNotFound."""
+    return declared_name(model, parts)
+
+
+def declared_name(model: str, parts: Parts) -> str:
     """The model's name, where it is declared. Raises ModelNotFound."""
     if model not in parts.settings.models:
         raise ModelNotFound(f"model {model} is not declared; declared: {', '.join(parts.settings.models)}", field="model")

@@ -1,39 +1,92 @@
-"""Routes that predict and take outcomes."""
+"""The route that predicts."""
 
-import sys
-import uuid
-from datetime import UTC, datetime
+import json
+from collections.abc import Sequence
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from pydantic_core import to_json
 
-from driftgate.lifecycle.errors import InvalidRequest, KeyReused
-from driftgate.lifecycle.flows.predicting import predict
-from driftgate.lifecycle.instances import Instance, as_text
-from driftgate.lifecycle.payloads import Outcome, Payload
-from driftgate.lifecycle.plan import Scalar
-from driftgate.lifecycle.schema import Schema, Task
+from driftgate.lifecycle.errors import KeyReused
+from driftgate.lifecycle.instances import Instance
+from driftgate.lifecycle.payloads import Payload
 from driftgate.service.documents import Document
-from driftgate.service.http.access import Predictor
-from driftgate.service.http.bodies import OutcomesBody, PredictBody
-from driftgate.service.http.parts import Model, Wired
+from driftgate.service.http.access import Predictor, Viewer, admitted
+from driftgate.service.http.bodies import PredictBody
+from driftgate.service.http.parts import Model, Parts, Wired, declared_name
+from driftgate.service.http.row_schema import predict_schema
+from driftgate.service.tokens import Role
 
 router = APIRouter(prefix="/v1/models/{model}", tags=["predictions"])
 
 
 @router.post("/predict")
-def predict_rows(_: Predictor, model: Model, body: PredictBody, parts: Wired) -> Document:
-    """The champion's answers, each logged durably before it is given."""
-    served = parts.follower.champion(model)
-    instances = [Instance(dict(row.features), row.entity_id, row.prediction_id) for row in body.instances]
-    payloads = predict(instances, served, parts.payloads, lambda: datetime.now(UTC), lambda: str(uuid.uuid4()))
+async def predict_rows(_: Predictor, model: Model, body: PredictBody, parts: Wired) -> Document:
+    """The answers of the arms, each logged durably before it is given."""
+    return await predicted(model, body, parts)
+
+
+async def answered(request: Request, model: str) -> Response:
+    """What `predict_rows` answers to a request, without FastAPI's solving of parameters: see `FastLane`."""
+    await admitted(request, Role.PREDICTOR)
+    parts: Parts = request.app.state.parts
+    name = declared_name(model, parts)
+    body = parsed(await request.body(), request.headers.get("content-type", ""))
+    return Response(to_json(await predicted(name, body, parts), inf_nan_mode="null"), media_type="application/json")
+
+
+async def predicted(model: str, body: PredictBody, parts: Parts) -> Document:
+    """The answers to the instances, in their order."""
+    instances = [Instance(row.features, row.entity_id, row.prediction_id) for row in body.instances]
+    return {"predictions": [answer(payload) for payload in await logged(parts, model, instances)]}
+
+
+def parsed(body: bytes, content_type: str) -> PredictBody:
+    """The body of a prediction. Raises RequestValidationError."""
+    if content_type.partition(";")[0].strip().lower() not in ("application/json", ""):
+        raise RequestValidationError([{"type": "model_attributes_type", "loc": ("body",), "msg": "", "input": None}])
+    try:
+        return PredictBody.model_validate_json(body)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            return _parsed_slowly(body)
+        raise _malformed(error) from error
+
+
+def _parsed_slowly(body: bytes) -> PredictBody:
+    """The body as Python's own parser reads it, which says where JSON breaks and lets half characters through to be named."""
+    try:
+        content = json.loads(body) if body else None
+    except ValueError as error:
+        unreadable = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "a number has too many digits"
+        place, reason = (error.pos, error.msg) if isinstance(error, json.JSONDecodeError) else (0, unreadable)
+        raise RequestValidationError([{"type": "json_invalid", "loc": ("body", place), "ctx": {"error": reason}}]) from error
+    except RecursionError as error:
+        raise RequestValidationError([{"type": "json_invalid", "loc": ("body", 0), "ctx": {"error": "nested too deeply"}}]) from error
+    try:
+        return PredictBody.model_validate(content)
+    except ValidationError as error:
+        raise _malformed(error) from error
+
+
+def _malformed(error: ValidationError) -> RequestValidationError:
+    return RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
+
+
+async def logged(parts: Parts, model: str, instances: Sequence[Instance]) -> Sequence[Payload]:
+    """The logged payloads of the instances. Raises KeyReused where an id belongs to another model's prediction."""
+    payloads = await parts.front.predict(model, instances)
     for position, payload in enumerate(payloads):
         if payload.model != model:
             where = f"instances[{position}].prediction_id"
             raise KeyReused(f"{where} {payload.prediction_id} was given to another model's prediction: choose another", field=where)
-    return {"predictions": [_answer(payload) for payload in payloads]}
+    return payloads
 
 
-def _answer(payload: Payload) -> Document:
+def answer(payload: Payload) -> Document:
+    """What the caller is told of a payload."""
     probabilities = payload.output.probabilities
     return {
         "prediction_id": payload.prediction_id,
@@ -41,30 +94,13 @@ def _answer(payload: Payload) -> Document:
         "arm": payload.arm.value,
         "version": payload.version,
         "prediction": payload.output.prediction,
-        # Binary: of the positive class. Multiclass: of each class, in schema order. Regression: null.
+        # Binary: of the positive class. Multiclass: of each class, in schema order. Regression and heuristic: null.
         "probability": None if not probabilities else probabilities[1] if len(probabilities) == 2 else list(probabilities),  # noqa: PLR2004
     }
 
 
-@router.post("/outcomes")
-def record_outcomes(_: Predictor, model: Model, body: OutcomesBody, parts: Wired) -> Document:
-    """Late truths, recorded once each; `recorded` counts the new ones."""
-    outcomes = []
-    schema = parts.follower.schema(model)
-    for position, row in enumerate(body.outcomes):
-        where = f"outcomes[{position}]"
-        if row.prediction_id is None and row.entity_id is None:
-            raise InvalidRequest(f"{where} needs a prediction_id or an entity_id", field=where)
-        if row.observed_at.tzinfo is None:
-            raise InvalidRequest(f"{where}.observed_at needs a time zone, such as a trailing Z", field=f"{where}.observed_at")
-        outcomes.append(Outcome(model, _truth(row.value, where, schema), row.observed_at.astimezone(UTC), row.prediction_id, row.entity_id))
-    return {"received": len(outcomes), "recorded": parts.payloads.record(outcomes)}
-
-
-def _truth(value: Scalar, where: str, schema: Schema | None) -> str | float:
-    """A number where the model predicts numbers, else the label as it reads in training data. Without a champion the value decides."""
-    if schema is None or schema.task is not Task.REGRESSION:
-        return value if schema is None and isinstance(value, float) else as_text(value) or ""
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
-        raise InvalidRequest(f"{where}.value must be a number, as the model predicts one, not {str(value)[:40]!r}", field=f"{where}.value")
-    return float(value)
+@router.get("/schema")
+async def request_schema(_: Viewer, model: Model, parts: Wired) -> JSONResponse:
+    """The JSON Schema of a prediction's body, made from the version that serves: names, types, allowed missing values."""
+    lineup = parts.follower.lineup(model)
+    return JSONResponse(predict_schema(model, lineup.champion.number, lineup.champion.schema, parts.settings.service.max_instances))

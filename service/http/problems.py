@@ -24,6 +24,7 @@ STATUSES: dict[type[errors.DriftgateError], int] = {
     errors.Unauthenticated: 401,
     errors.IntegrityError: 500,
     errors.Unavailable: 503,
+    errors.Overloaded: 503,
 }
 """Status of an error: its own entry, or that of its nearest named ancestor."""
 
@@ -55,19 +56,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(errors.DriftgateError)
     async def named(request: Request, error: errors.DriftgateError) -> JSONResponse:
-        status = status_of(type(error))
-        headers = {"WWW-Authenticate": _challenge(request)} if status == HTTPStatus.UNAUTHORIZED else None
-        return problem(status, type(error).__name__, error.message, headers, field=error.field)
+        return of_named(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        field = located(first["loc"])
-        if first["type"] == "json_invalid":
-            return problem(422, "InvalidRequest", f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}")
-        if field is None:
-            return problem(422, "InvalidRequest", "the body must be a JSON object, sent as application/json")
-        return problem(422, "InvalidRequest", f"{field}: {first['msg']}", field=field)
+        return of_malformed(error)
 
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> JSONResponse:
@@ -77,8 +70,30 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:
-        # The traceback goes to the log, with whatever it holds; the caller learns the kind only.
-        return problem(500, "InternalError", f"an unexpected {type(error).__name__}; the log of the service says more")
+        return of_unexpected(error)
+
+
+def of_unexpected(error: Exception) -> ProblemResponse:
+    """The problem document of an error that nobody named. The traceback goes to the log; the caller learns the kind only."""
+    return problem(500, "InternalError", f"an unexpected {type(error).__name__}; the log of the service says more")
+
+
+def of_named(request: Request, error: errors.DriftgateError) -> ProblemResponse:
+    """The problem document of a named error."""
+    status = status_of(type(error))
+    headers = {"WWW-Authenticate": _challenge(request)} if status == HTTPStatus.UNAUTHORIZED else None
+    return problem(status, type(error).__name__, error.message, headers, field=error.field)
+
+
+def of_malformed(error: RequestValidationError) -> ProblemResponse:
+    """The problem document of a body or parameter that is not what the route takes."""
+    first = error.errors()[0]
+    field = located(first["loc"])
+    if first["type"] == "json_invalid":
+        return problem(422, "InvalidRequest", f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}")
+    if field is None:
+        return problem(422, "InvalidRequest", "the body must be a JSON object, sent as application/json")
+    return problem(422, "InvalidRequest", f"{field}: {first['msg']}", field=field)
 
 
 def located(location: Sequence[str | int]) -> str | None:

@@ -428,6 +428,22 @@ def test_a_promotion_that_awaits_approval_is_rejected_or_approved_by_another_per
     assert (again.status_code, again.json()["title"]) == (409, "WrongState")
 
 
+def test_a_challenge_over_http_is_judged_by_the_worker_and_withdrawn_at_once(service: Service) -> None:
+    service.with_champion(1)
+    job = service.ask("POST", f"{MODEL}/challenger", {"version": 2, "comment": "a tenth"}, by="approver").json()["job_id"]
+    judged = until(lambda: found if (found := service.get(f"/v1/jobs/{job}"))["state"] in ("done", "failed") else None)
+    named = service.get(f"{MODEL}/versions/2")["aliases"]
+
+    stopped = service.ask("POST", f"{MODEL}/challenger", {"version": None}, by="approver")
+    at_once = SqlLedger(service.engine).challenger("churn")
+    until(lambda: service.get(f"/v1/jobs/{stopped.json()['job_id']}")["state"] == "done")
+
+    assert (judged["result"]["state"], judged["result"]["challenger"], judged["result"]["actor"]) == ("challenging", 2, "approver")
+    assert "challenger" in named
+    assert (stopped.status_code, at_once) == (202, None)
+    assert service.ask("POST", f"{MODEL}/challenger", {"version": 2}).status_code == 403
+
+
 def test_after_all_of_it_the_ledger_holds_and_no_process_complained(service: Service) -> None:
     time.sleep(6)  # one round of the worker's upkeep, which reports aliases that were moved
 

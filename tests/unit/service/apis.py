@@ -16,12 +16,18 @@ from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.ports import Report, Scorer
 from driftgate.lifecycle.versions import Version
 from driftgate.service.application import Application
+from driftgate.service.bootstrap import arrangements
 from driftgate.service.database import connect
 from driftgate.service.durable.jobs import Job
 from driftgate.service.durable.workers import Roster
+from driftgate.service.http.app import Api as ApiUnderTest
 from driftgate.service.http.app import create_app
 from driftgate.service.http.parts import Parts
-from driftgate.service.serving import ChampionFollower
+from driftgate.service.serving.follower import Follower
+from driftgate.service.serving.front import Front
+from driftgate.service.serving.known_tokens import KnownTokens
+from driftgate.service.serving.metrics import Limits, Metrics
+from driftgate.service.serving.remembered import Remembered
 from driftgate.service.settings import load
 from driftgate.service.tables import metadata
 from driftgate.service.tokens import Role, Tokens
@@ -131,7 +137,7 @@ class Client:
 class Api:
     """The API and everything behind it."""
 
-    app: FastAPI
+    app: ApiUnderTest
     parts: Parts
     client: Client
     book: FakeBook
@@ -166,8 +172,11 @@ def an_api(folder: Path, auth: str = "none") -> Api:
     book = FakeBook(bound=versions, kept={"r1": a_report()}, files=folder)
     ledger, jobs, log = FakeLedger(Ticking()), FakeJobs(), FakePayloadLog()
     app = Application(settings, FakeTrainer(), FakeExaminer(), FakeSimulator(folder), FakeDriftMeter(folder), book, ledger)
-    follower = ChampionFollower(tuple(settings.models), ledger, book)
-    parts = Parts(app, log, follower, jobs, Roster(engine), Tokens(engine))
+    follower = Follower(arrangements(settings), ledger, book, Remembered(folder / "serving"))
+    metrics = Metrics(follower.schema, {MODEL: Limits(0.6)})
+    tokens = Tokens(engine)
+    known = KnownTokens(tokens, folder / "serving" / "tokens.json")
+    parts = Parts(app, log, follower, Front(follower, log, metrics), metrics, jobs, Roster(engine), tokens, known)
     api = create_app(parts)
     client = Client(api)
     return Api(api, parts, client, book, ledger, jobs, log, engine)

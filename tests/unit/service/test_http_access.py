@@ -4,17 +4,23 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
+from driftgate.lifecycle.errors import StoreUnavailable
+from driftgate.service.database import connect
+from driftgate.service.serving.known_tokens import KnownTokens
 from driftgate.service.tables import tokens
-from driftgate.service.tokens import Role
+from driftgate.service.tokens import Actor, Role, Tokens
 from tests.unit.service.apis import Api, an_api, rows
 
 MODEL = "/v1/models/churn"
 
 OUTCOME = {"value": "yes", "observed_at": "2026-01-01T00:00Z", "prediction_id": "a"}
+
+INPUTS = {"inputs": [{"score": 0.5, "plan": "pro"}]}
 
 # The least role of each route, and a good body for it. None: open to everybody.
 ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
@@ -35,10 +41,18 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("GET", "/v1/models/{model}/reports"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/reports/{report_id}"): (Role.VIEWER, None),
     ("GET", "/v1/jobs/{job_id}"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/schema"): (Role.VIEWER, None),
+    ("POST", "/v1/models/{model}/challenger"): (Role.APPROVER, {"version": 2}),
+    ("POST", "/v1/models/{model}/invocations"): (Role.PREDICTOR, INPUTS),
+    ("POST", "/invocations"): (Role.PREDICTOR, INPUTS),
     ("GET", "/v1/status"): (Role.VIEWER, None),
+    ("GET", "/metrics"): (Role.VIEWER, None),
     ("GET", "/"): (Role.VIEWER, None),
     ("GET", "/healthz"): (None, None),
     ("GET", "/readyz"): (None, None),
+    ("GET", "/ping"): (None, None),
+    ("GET", "/health"): (None, None),
+    ("GET", "/version"): (None, None),
 }  # fmt: skip
 CLOSED = {key: needed for key, (needed, _) in ROUTES.items() if needed is not None}
 VALUES = {"model": "churn", "version": "1", "promotion_id": "p-none", "report_id": "r1", "job_id": "j-none"}
@@ -94,7 +108,7 @@ def test_the_role_itself_and_every_greater_one_may(matrix: Matrix, route: tuple[
 
     answers = {role: matrix.ask(route, matrix.headers[role]) for role in allowed}
 
-    assert {title for _, title in answers.values()} <= {"", "PromotionNotFound", "JobNotFound", "VersionNotFound"}
+    assert {title for _, title in answers.values()} <= {"", "PromotionNotFound", "JobNotFound", "VersionNotFound", "ModelNotFound"}
     assert not {401, 403, 422, 500} & {status for status, _ in answers.values()}
 
 
@@ -137,13 +151,49 @@ def test_what_a_browser_sends_along_unasked_decides_nothing(matrix: Matrix) -> N
     assert answer.status_code == 401
 
 
-def test_a_revoked_token_is_401_at_once(guarded: Api) -> None:
+def test_a_revoked_token_decides_nothing_from_then_on(guarded: Api) -> None:
     header = guarded.token(Role.ADMIN, "ada")
     before = guarded.client.get("/v1/status", headers=header).status_code
 
     guarded.parts.tokens.revoke("ada")
 
+    answer = guarded.client.post("/v1/models/churn/retrain", json={}, headers=header)
+    assert (before, answer.status_code) == (200, 401)
+
+
+def test_a_revoked_token_reads_and_predicts_nothing_after_the_next_refresh(guarded: Api) -> None:
+    header = guarded.token(Role.ADMIN, "ada")
+    before = guarded.client.get("/v1/status", headers=header).status_code
+    guarded.parts.tokens.revoke("ada")
+
+    guarded.parts.known.refresh()
+
     assert (before, guarded.client.get("/v1/status", headers=header).status_code) == (200, 401)
+
+
+def test_a_database_that_refuses_does_not_end_the_following_of_revoked_tokens(guarded: Api) -> None:
+    header = guarded.token(Role.PREDICTOR, "ada")
+    guarded.client.get("/v1/status", headers=header)
+    with guarded.engine.begin() as connection:
+        tokens.drop(connection)
+
+    guarded.parts.known.refresh()
+
+    assert guarded.parts.known.find(header["Authorization"].removeprefix("Bearer ")) == Actor("ada", Role.PREDICTOR)
+
+
+def test_a_known_token_predicts_while_the_database_is_down_and_after_a_restart(guarded: Api, tmp_path: Path) -> None:
+    header = guarded.token(Role.PREDICTOR, "ada")
+    guarded.client.get("/v1/status", headers=header)
+    clear = header["Authorization"].removeprefix("Bearer ")
+    nowhere = connect("postgresql+psycopg://postgres@127.0.0.1:1/none")
+
+    known = KnownTokens(Tokens(nowhere), tmp_path / "serving" / "tokens.json")
+    known.refresh()
+
+    assert known.find(clear) == Actor("ada", Role.PREDICTOR)
+    with pytest.raises(StoreUnavailable):
+        known.ask(clear)
 
 
 def test_an_expired_token_is_401(guarded: Api) -> None:

@@ -120,8 +120,7 @@ def test_a_regression_answers_a_number_and_no_probability(api: Api) -> None:
     ],
 )
 def test_a_wrong_instance_is_named_by_place_and_field_and_nothing_is_logged(serving: Api, features: Any, field: str) -> None:
-    limit = serving.app.user_middleware[0].kwargs
-    limit["limit"] = 1_000_000
+    serving.app.body_limit = 1_000_000
 
     answer = serving.client.post(PREDICT, json=rows({"score": 0.5, "plan": "pro"}, features))
 
@@ -148,7 +147,7 @@ def test_a_name_that_no_database_can_keep_is_refused(serving: Api, key: str, nam
 
 @pytest.mark.parametrize("count", [0, 10_001])
 def test_a_request_holds_1_to_10000_instances(serving: Api, count: int) -> None:
-    serving.app.user_middleware[0].kwargs["limit"] = 1_000_000
+    serving.app.body_limit = 1_000_000
 
     answer = serving.client.post(PREDICT, json={"instances": [{"features": {}}] * count})
 
@@ -167,6 +166,21 @@ def test_half_a_character_is_refused(serving: Api, key: str) -> None:
     assert answer.json()["field"].startswith("instances[0].")
 
 
+def test_a_body_that_is_nested_too_deeply_is_refused(serving: Api) -> None:
+    answer = serving.client.post(PREDICT, content=b"[" * 5000, headers={"content-type": "application/json"})
+
+    assert (answer.status_code, answer.json()["title"]) == (422, "InvalidRequest")
+    assert "nested too deeply" in answer.json()["detail"]
+
+
+def test_a_number_of_thousands_of_digits_is_refused_for_what_it_is(serving: Api) -> None:
+    body = b'{"instances": [{"features": {"score": ' + b"1" * 5000 + b"}}]}"
+
+    answer = serving.client.post(PREDICT, content=body, headers={"content-type": "application/json"})
+
+    assert (answer.status_code, "too many digits" in answer.json()["detail"]) == (422, True)
+
+
 def test_text_from_everywhere_is_a_category(serving: Api) -> None:
     for plan in ("Ünïcode 漢字 🙂", "", "<script>", "' OR 1=1 --", "a\0b", True, 7):
         answer = serving.client.post(PREDICT, json=rows({"plan": plan}))
@@ -178,13 +192,24 @@ def test_outcomes_are_recorded_once_each(serving: Api) -> None:
     first = serving.client.post(OUTCOMES, json=an_outcome_body())
     again = serving.client.post(OUTCOMES, json=an_outcome_body())
 
-    assert (first.json(), again.json()) == ({"received": 1, "recorded": 1}, {"received": 1, "recorded": 0})
+    assert (first.json(), again.json()) == (
+        {"received": 1, "recorded": 1, "corrected": 0},
+        {"received": 1, "recorded": 0, "corrected": 0},
+    )
+
+
+def test_a_corrected_outcome_is_counted_as_such(serving: Api) -> None:
+    serving.client.post(OUTCOMES, json=an_outcome_body(value="yes"))
+
+    answer = serving.client.post(OUTCOMES, json=an_outcome_body(value="no"))
+
+    assert answer.json() == {"received": 1, "recorded": 1, "corrected": 1}
 
 
 def test_outcomes_are_taken_while_nothing_serves(api: Api) -> None:
     answer = api.client.post(OUTCOMES, json=an_outcome_body(prediction_id=None, entity_id="c1"))
 
-    assert answer.json() == {"received": 1, "recorded": 1}
+    assert answer.json() == {"received": 1, "recorded": 1, "corrected": 0}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +233,7 @@ def test_a_wrong_outcome_is_named_by_place_and_field(serving: Api, changes: dict
 def test_a_classs_label_is_kept_as_it_reads_in_training_data(serving: Api, sent: object, kept: str) -> None:
     serving.client.post(OUTCOMES, json=an_outcome_body(value=sent))
 
-    (outcome,) = serving.log.outcomes.values()
+    ((outcome,),) = serving.log.outcomes.values()
     assert (outcome.value, type(outcome.value)) == (kept, str)
 
 
@@ -216,7 +241,7 @@ def test_a_classs_label_is_kept_as_it_reads_in_training_data(serving: Api, sent:
 def test_the_truth_of_a_regression_is_kept_as_a_number(api: Api, sent: float) -> None:
     regressing(api).client.post(OUTCOMES, json=an_outcome_body(value=sent))
 
-    (outcome,) = api.log.outcomes.values()
+    ((outcome,),) = api.log.outcomes.values()
     assert (outcome.value, type(outcome.value)) == (12.0, float)
 
 

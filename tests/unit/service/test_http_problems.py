@@ -36,6 +36,7 @@ MEANING = {
     "Unavailable": (503, 1),
     "RegistryUnavailable": (503, 1),
     "StoreUnavailable": (503, 1),
+    "Overloaded": (503, 1),
 }
 
 

@@ -249,6 +249,23 @@ def test_an_impossible_address_is_named_without_its_password(refused, table, key
     assert "hunter2" not in str(problem)
 
 
+HASHING = '[models.churn.payloads]\nhash = ["email"]\n'
+
+
+def test_hashing_needs_a_key_that_is_kept_elsewhere_and_cannot_be_guessed(refused, loaded):
+    key = '[storage]\nhash_key = "env:KEY"\n'
+
+    without = refused(MINIMAL + HASHING)
+    literal = refused(MINIMAL + HASHING + '[storage]\nhash_key = "hunter2hunter2hunter2"\n')
+    short = refused(MINIMAL + HASHING + key, {"KEY": "hunter2"})
+
+    assert "storage.hash_key" in without["models.churn.payloads.hash"].message
+    assert "env:NAME" in literal["storage.hash_key"].message
+    assert "16 characters" in short["storage.hash_key"].message
+    assert "hunter2" not in f"{literal['storage.hash_key']} {short['storage.hash_key']}"
+    assert loaded(MINIMAL + HASHING + key, {"KEY": "k" * 16}).storage.hash_key == "k" * 16
+
+
 def test_without_tokens_only_this_machine_may_ask(refused, loaded):
     problems = refused(MINIMAL + "[service]\nhost = '0.0.0.0'")
 

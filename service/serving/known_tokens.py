@@ -1,0 +1,92 @@
+"""Tokens that were seen, so that a prediction asks no database who calls, and a restart knows its callers while the database is down."""
+
+import json
+import logging
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from driftgate.service.serving.remembered import replaced
+from driftgate.service.tokens import Actor, Role, Tokens, token_sha256
+
+logger = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 5.0
+"""How long a token that was revoked may still predict."""
+
+
+class KnownTokens:
+    """Callers by the hash of their token: refreshed from the table, kept in a file.
+
+    For reading and predicting only: whoever decides something is looked up in the table every time.
+    """
+
+    def __init__(self, tokens: Tokens, file: Path) -> None:
+        self._tokens, self._file = tokens, file
+        self._known = self._kept()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="tokens", daemon=True)
+
+    def start(self) -> None:
+        """Begins to follow the table."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the following."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def find(self, clear: str) -> Actor | None:
+        """Who holds the token, without asking the database; None where it was not seen before, or has expired."""
+        known = self._known.get(token_sha256(clear))
+        if known is None:
+            return None
+        actor, expires = known
+        return None if expires is not None and expires <= datetime.now(UTC) else actor
+
+    def ask(self, clear: str) -> Actor:
+        """Who holds the token, as the database has it now. Raises Unauthenticated or StoreUnavailable."""
+        digest, holder = token_sha256(clear), self._tokens.holder(clear)
+        if self._known.get(digest) != holder:
+            self._known = {**self._known, digest: holder}
+            self._keep()
+        return holder[0]
+
+    def refresh(self) -> None:
+        """Forgets what was revoked. While the database does not answer, or refuses, nothing changes."""
+        try:
+            valid = self._tokens.valid(self._known)
+        except Exception as error:  # noqa: BLE001 - without this thread a revoked token would predict for ever
+            logger.warning("tokens cannot be refreshed: %s", error)
+            return
+        if valid != self._known:
+            self._known = valid
+            self._keep()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(REFRESH_SECONDS):
+            self.refresh()
+
+    def _kept(self) -> dict[str, tuple[Actor, datetime | None]]:
+        try:
+            content = json.loads(self._file.read_text(encoding="utf-8"))
+            return {
+                digest: (Actor(name, Role[role]), None if expires is None else datetime.fromisoformat(expires))
+                for digest, (name, role, expires) in content.items()
+            }
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning("the tokens kept in %s cannot be read: %s", self._file, error)
+            return {}
+
+    def _keep(self) -> None:
+        content = {
+            digest: (actor.name, actor.role.name, None if expires is None else expires.isoformat())
+            for digest, (actor, expires) in self._known.items()
+        }
+        try:
+            replaced(self._file, json.dumps(content))
+        except OSError as error:
+            logger.warning("tokens cannot be kept for a restart: %s", error)
