@@ -101,7 +101,11 @@ def test_the_choices_of_an_option_are_documented() -> None:
 def literals() -> str:
     """The source of everything that makes a document."""
     service = ROOT / "service"
-    paths = [service / "documents.py", service / "standing.py", *(service / "cli").glob("*.py"), *(ROOT / "lifecycle").glob("*.py")]
+    paths = [
+        *(service / f"{name}.py" for name in ("documents", "standing", "scoring", "volume", "notices")),
+        *(service / "cli").glob("*.py"),
+        *(ROOT / "lifecycle").glob("*.py"),
+    ]
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
