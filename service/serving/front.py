@@ -8,7 +8,7 @@ from typing import Protocol
 
 from uuid_utils import uuid7
 
-from driftgate.lifecycle.errors import DriftgateError, InvalidRequest
+from driftgate.lifecycle.errors import DriftgateError, InvalidRequest, Overloaded
 from driftgate.lifecycle.flows.predicting import Lineup, Stamp, placed
 from driftgate.lifecycle.instances import Instance
 from driftgate.lifecycle.payloads import Arm, Output, Payload
@@ -60,6 +60,7 @@ class Front:
         self._lineups, self._observer, self._stamp = lineups, observer, stamp
         self._max_instances, self._max_rows, self._max_waiting = max_instances, max_rows, max_waiting
         self._lines: dict[tuple[str, Arm], Line] = {}
+        self._unanswered: dict[str, int] = {}
         self._answers: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
         self._answers_lock = threading.Lock()
         self._journal = Journal(log, self._wake, observer.logged)
@@ -74,11 +75,21 @@ class Front:
                 f"{len(instances)} instances are more than a request may hold, {self._max_instances} (service.max_instances)",
                 field="instances",
             )
-        lineup = self._lineups.lineup(model)
+        lineup, waiting = self._lineups.lineup(model), self._unanswered.get(model, 0)
+        if waiting and waiting + len(instances) > self._max_waiting:
+            # Lines bound what waits for the model; this also bounds what was scored and waits for the disk.
+            raise Overloaded(
+                f"{waiting} rows of {model} wait for their answers, and {self._max_waiting} may (service.max_waiting_rows): "
+                "send fewer, or add workers"
+            )
         ask = _Ask(self, model, instances, lineup)
-        for arm, positions in placed(ask.arms).items():
-            ask.send(arm, positions)
-        return await ask.waiter
+        self._unanswered[model] = waiting + len(instances)
+        try:
+            for arm, positions in placed(ask.arms).items():
+                ask.send(arm, positions)
+            return await ask.waiter
+        finally:
+            self._unanswered[model] -= len(instances)
 
     def close(self) -> None:
         """Ends the threads once what was asked is answered and logged."""

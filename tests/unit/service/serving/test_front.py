@@ -238,3 +238,31 @@ def test_a_full_line_refuses_and_answers_those_in_it() -> None:
 
     assert {type(answer) for answer in answers if isinstance(answer, BaseException)} <= {Overloaded}
     assert len(desk.log.waiting) == sum(not isinstance(answer, BaseException) for answer in answers) > 0
+
+
+def test_rows_that_were_scored_and_wait_for_a_slow_disk_count_as_waiting() -> None:
+    let, scored = threading.Event(), threading.Semaphore(0)
+
+    class Slow(FakePayloadLog):
+        def append(self, payloads: Sequence[Payload]) -> Sequence[Payload]:
+            assert let.wait(10)
+            return super().append(payloads)
+
+    class Telling(Counting):
+        def scored(self, model: str, arm: Arm, rows: int, seconds: float) -> None:
+            super().scored(model, arm, rows, seconds)
+            scored.release()
+
+    desk = Desk(log=Slow(), seen=Telling(), limits={"max_waiting": 3})
+
+    async def one_after_another() -> list[Sequence[Payload] | BaseException]:
+        asked = []
+        for number in range(6):
+            asked.append(asyncio.ensure_future(desk.front.predict(MODEL, [Instance(ROW, f"c{number}")])))
+            await asyncio.to_thread(scored.acquire, timeout=10 if number < 3 else 0.01)
+        let.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = desk.run(one_after_another())
+
+    assert [isinstance(answer, Overloaded) for answer in answers] == [False, False, False, True, True, True]
