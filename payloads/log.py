@@ -109,6 +109,11 @@ class DurablePayloadLog(PayloadLog):
         """The number of payloads that the sink refused for what they hold; they are kept in the outbox's table `refused`."""
         return self._shipped.refused(sink)
 
+    @property
+    def identity(self) -> str:
+        """The id of this host's outbox, to which positions belong."""
+        return self._shipped.id
+
     def head(self) -> int:
         """The position of the last payload that was appended on this host; 0 before the first."""
         return self._shipped.head()

@@ -81,7 +81,8 @@ class Running:
         settings = self.app.settings
         hidden = {name: _hidden(table) for name, table in settings.models.items()}
         shadowing = {name: table.arms.shadow for name, table in settings.models.items()}
-        shadow = Shadow(shadowing, self.app.ledger, self.registry, self.payloads, _served(settings) / "shadows.json", hidden)
+        file, room = _served(settings) / "shadows.json", settings.storage.outbox_rows // 2
+        shadow = Shadow(shadowing, self.app.ledger, self.registry, self.payloads, file, hidden, room)
         shipping = [Chore(f"shipping to {sink}", partial(self.payloads.ship_to, sink)) for sink in settings.storage.sinks]
         return Companion([*shipping, Chore("scoring in shadow", shadow.once)])
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from filelock import FileLock
+
 from driftgate.payloads.erasing import SqlErasure
 from driftgate.payloads.forgetting import Forgotten, forget
 from driftgate.payloads.objects import store_at
@@ -25,7 +27,9 @@ def forget_entity(parts: Running, models: Sequence[str], entity_id: str, progres
     outbox = Outbox(Path(storage.outbox), storage.sinks)
     store, erasure = store_at(storage.objects, storage.s3_endpoint), SqlErasure(parts.engine)
     try:
-        parts.payloads.ship()
-        return {model: forget(model, entity_id, erasure, store, outbox, progress) for model in models}
+        # Two at once would each rewrite a part from what it read before the other wrote.
+        with FileLock(f"{storage.outbox}-forgetting"):
+            parts.payloads.ship()
+            return {model: forget(model, entity_id, erasure, store, outbox, progress) for model in models}
     finally:
         outbox.close()

@@ -31,8 +31,10 @@ class Api(FastAPI):
         self.body_limit = int(parts.settings.service.max_body_mb * MEGABYTE)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The layers, outermost first: counting, the limit of bodies, predictions, and then FastAPI's own."""
-        return Measured(BodyLimit(FastLane(super().build_middleware_stack()), self.body_limit), self.state.parts.metrics)
+        """The layers, outermost first: predictions, counting, the limit of bodies, and then FastAPI's own."""
+        metrics = self.state.parts.metrics
+        rest = Measured(BodyLimit(super().build_middleware_stack(), self.body_limit), metrics)
+        return FastLane(rest, self.body_limit, metrics)
 
 
 def create_app(parts: Parts) -> Api:

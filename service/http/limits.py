@@ -3,7 +3,7 @@
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from driftgate.service.http.problems import problem
+from driftgate.service.http.problems import ProblemResponse, problem
 
 
 class BodyLimit:
@@ -18,16 +18,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit:
-            await self._refuse(scope, receive, send)
-            return
         try:
-            body = await self._read(receive)
+            body = await limited(scope, receive, self._limit)
         except ClientDisconnect:
             return
         if body is None:
-            await self._refuse(scope, receive, send)
+            await too_large(self._limit)(scope, receive, send)
             return
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -36,22 +32,27 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"the body is larger than the limit of {self._limit} bytes (service.max_body_mb)"
-        await problem(413, "BodyTooLarge", detail)(scope, receive, send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The body; None where it is over the limit. Raises ClientDisconnect where its end never came."""
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise ClientDisconnect
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._limit:
-                return None
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+async def limited(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+    """The body; None where it is, or says that it is, over the limit. Raises ClientDisconnect where its end never came."""
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if not declared.isdigit() or int(declared) > limit:
+        return None
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            return None
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def too_large(limit: int) -> ProblemResponse:
+    """The answer to a body over the limit."""
+    return problem(413, "BodyTooLarge", f"the body is larger than the limit of {limit} bytes (service.max_body_mb)")

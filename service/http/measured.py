@@ -6,9 +6,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftgate.service.serving.metrics import Metrics
 
-ROUTE = "driftgate.route"
-"""Key of the scope under which whoever answers without a router says which route it was."""
-
 UNKNOWN = "(no route)"
 """Whatever nobody declared is one label: a caller must not be able to make more."""
 
@@ -37,5 +34,5 @@ class Measured:
         try:
             await self._app(scope, receive, noting)
         finally:
-            route = scope.get(ROUTE) or getattr(scope.get("route"), "path", UNKNOWN)
+            route = getattr(scope.get("route"), "path", UNKNOWN)
             self._metrics.answered(scope["method"], str(route), status, perf_counter() - begun)

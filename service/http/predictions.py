@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
 
 from driftgate.lifecycle.errors import KeyReused
+from driftgate.lifecycle.flows.predicting import Lineup
 from driftgate.lifecycle.instances import Instance
 from driftgate.lifecycle.payloads import Payload
 from driftgate.service.documents import Document
@@ -18,6 +20,9 @@ from driftgate.service.http.bodies import PredictBody
 from driftgate.service.http.parts import Model, Parts, Wired, declared_name
 from driftgate.service.http.row_schema import predict_schema
 from driftgate.service.tokens import Role
+
+LONG_BODY = 100_000
+"""Bytes that are read in a thread."""
 
 router = APIRouter(prefix="/v1/models/{model}", tags=["predictions"])
 
@@ -28,13 +33,15 @@ async def predict_rows(_: Predictor, model: Model, body: PredictBody, parts: Wir
     return await predicted(model, body, parts)
 
 
-async def answered(request: Request, model: str) -> Response:
-    """What `predict_rows` answers to a request, without FastAPI's solving of parameters: see `FastLane`."""
+async def answered(request: Request, model: str, content: bytes) -> bytes:
+    """The JSON that `predict_rows` answers to a request of this body, without FastAPI's solving of parameters: see `FastLane`."""
     await admitted(request, Role.PREDICTOR)
     parts: Parts = request.app.state.parts
-    name = declared_name(model, parts)
-    body = parsed(await request.body(), request.headers.get("content-type", ""))
-    return Response(to_json(await predicted(name, body, parts), inf_nan_mode="null"), media_type="application/json")
+    name, content_type = declared_name(model, parts), request.headers.get("content-type", "")
+    # What takes long to read must not hold up those who ask about one row.
+    long = len(content) > LONG_BODY
+    body = await run_in_threadpool(parsed, content, content_type) if long else parsed(content, content_type)
+    return to_json(await predicted(name, body, parts), inf_nan_mode="null")
 
 
 async def predicted(model: str, body: PredictBody, parts: Parts) -> Document:
@@ -75,9 +82,9 @@ def _malformed(error: ValidationError) -> RequestValidationError:
     return RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
 
 
-async def logged(parts: Parts, model: str, instances: Sequence[Instance]) -> Sequence[Payload]:
+async def logged(parts: Parts, model: str, instances: Sequence[Instance], lineup: Lineup | None = None) -> Sequence[Payload]:
     """The logged payloads of the instances. Raises KeyReused where an id belongs to another model's prediction."""
-    payloads = await parts.front.predict(model, instances)
+    payloads = await parts.front.predict(model, instances, lineup)
     for position, payload in enumerate(payloads):
         if payload.model != model:
             where = f"instances[{position}].prediction_id"

@@ -34,6 +34,10 @@ def status_of(kind: type[BaseException]) -> int:
     return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
 
 
+GONE = 499
+"""What is counted where the caller left before the answer: no status was sent."""
+
+
 class ProblemResponse(JSONResponse):
     """A problem document in plain ASCII, so that whatever text a caller sent can be told back, half characters too."""
 

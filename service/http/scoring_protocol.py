@@ -65,7 +65,7 @@ async def _answered(model: str | None, request: Request, parts: Parts) -> Respon
         body, schema = await request.body(), lineup.champion.schema
         read = partial(instances_of, request.headers.get("content-type", ""), body, schema, _others(lineup))
         instances = await run_in_threadpool(read) if len(body) > LARGE_BYTES else read()
-        return JSONResponse(predictions_of(await logged(parts, name, instances), schema))
+        return JSONResponse(predictions_of(await logged(parts, name, instances, lineup), schema))
     except Forbidden:
         raise
     except DriftgateError as error:

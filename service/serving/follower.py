@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from driftgate.lifecycle.arms import Split
-from driftgate.lifecycle.errors import DriftgateError, NoChampion
+from driftgate.lifecycle.errors import DriftgateError, NoChampion, StoreUnavailable
 from driftgate.lifecycle.flows.predicting import Lineup, Rule
 from driftgate.lifecycle.ports import Ledger
 from driftgate.lifecycle.schema import Schema
@@ -51,8 +51,9 @@ class Follower:
     """The champion and the challenger that the ledger names, per model, loaded.
 
     A new version replaces the old one only once it has answered a row; where it cannot, the old one serves on, `problems` says
-    why, and `alarm(model, problem)` is called once. At the start "the old one" is what served last: where the ledger does not
-    answer, or what it names cannot be loaded, that is loaded from the local cache, its digest checked as always.
+    why, and `alarm(model, problem)` is called once per host, however many processes serve. At the start "the old one" is what
+    served last: where the ledger does not answer, or the version that it names cannot be loaded, that is loaded from the local
+    cache, its digest checked as always.
     """
 
     def __init__(
@@ -116,13 +117,15 @@ class Follower:
                 self._refresh_one(model)
             except Exception as error:  # noqa: BLE001 - one model that cannot be loaded must not stop the others
                 self._serve_remembered(model)
-                self._report(model, error.message if isinstance(error, DriftgateError) else f"{type(error).__name__}: {error}")
+                told = error.message if isinstance(error, DriftgateError) else f"{type(error).__name__}: {error}"
+                # A ledger that does not answer for a moment is no news for people: what serves goes on.
+                self._report(model, told, alarming=not isinstance(error, StoreUnavailable))
 
     def _refresh_one(self, model: str) -> None:
         named = self._ledger.serving(model)
         loaded, challenge = self._loaded.get(model), named.challenger
         if named.champion is None:
-            self._problems.pop(model, None)
+            self._settled(model)
             return
         champion = self._version(model, named.champion, loaded)
         if loaded is None or champion is not loaded.champion:
@@ -133,7 +136,7 @@ class Follower:
         shadow_only = challenge is not None and challenge.shadow_only
         if challenger is not loaded.challenger or shadow_only != loaded.shadow_only:
             self._take(model, Loaded(champion, challenger, shadow_only))
-        self._problems.pop(model, None)
+        self._settled(model)
 
     def _version(self, model: str, number: int, loaded: Loaded | None) -> LoadedVersion:
         for known in () if loaded is None else (loaded.champion, loaded.challenger):
@@ -200,11 +203,16 @@ class Follower:
             logger.exception("the challenger that was served last cannot be loaded")
             return None
 
-    def _report(self, model: str, problem: str) -> None:
+    def _report(self, model: str, problem: str, *, alarming: bool) -> None:
         if self._problems.get(model) != problem:
             logger.error("what the ledger names for %s cannot be loaded: %s", model, problem)
-            self._alarm(model, problem)
         self._problems[model] = problem
+        if alarming and self._remembered.first_to_tell(model, problem):
+            self._alarm(model, problem)
+
+    def _settled(self, model: str) -> None:
+        if self._problems.pop(model, None) is not None:
+            self._remembered.told_all(model)
 
     def _follow(self) -> None:
         while not self._stop.wait(POLL_SECONDS):

@@ -65,17 +65,18 @@ class Front:
         self._answers_lock = threading.Lock()
         self._journal = Journal(log, self._wake, observer.logged)
 
-    async def predict(self, model: str, instances: Sequence[Instance]) -> Sequence[Payload]:
+    async def predict(self, model: str, instances: Sequence[Instance], lineup: Lineup | None = None) -> Sequence[Payload]:
         """The logged payloads, in the order of the instances; one whose id was answered before is the payload of then.
 
-        Raises InvalidRequest naming instance, field and reason, NoChampion, Overloaded, and what the log raised.
+        `lineup`: who answers, where the rows were read for them already; by default who answers now. Raises InvalidRequest naming
+        instance, field and reason, NoChampion, Overloaded, and what the log raised.
         """
         if len(instances) > self._max_instances:
             raise InvalidRequest(
                 f"{len(instances)} instances are more than a request may hold, {self._max_instances} (service.max_instances)",
                 field="instances",
             )
-        lineup, waiting = self._lineups.lineup(model), self._unanswered.get(model, 0)
+        lineup, waiting = lineup or self._lineups.lineup(model), self._unanswered.get(model, 0)
         if waiting and waiting + len(instances) > self._max_waiting:
             # Lines bound what waits for the model; this also bounds what was scored and waits for the disk.
             raise Overloaded(
@@ -162,7 +163,13 @@ class _Ask:
             lambda outputs: self._scored(arm, positions, outputs),
             lambda error: self._not_scored(arm, positions, error),
         )
-        self._front.line(self._model, arm).submit(task)
+        try:
+            self._front.line(self._model, arm).submit(task)
+        except Overloaded as full:
+            if arm is Arm.CHAMPION:
+                raise
+            # The champion may have room.
+            self._not_scored(arm, positions, full)
 
     def answered(self, payloads: Sequence[Payload]) -> None:
         """Everything is logged. Called by the journal, which wakes all of a transaction together."""

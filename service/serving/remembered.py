@@ -1,5 +1,6 @@
 """What served last, on the local disk: enough to serve it again with MLflow, SQL and the store all down."""
 
+import hashlib
 import json
 import logging
 import os
@@ -52,6 +53,23 @@ class Remembered:
         except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("what served last of %s cannot be read: %s", model, error)
             return None
+
+    def first_to_tell(self, model: str, problem: str) -> bool:
+        """Whether nobody on this host has told people of the problem yet; from then on somebody has."""
+        digest = hashlib.sha256(problem.encode(errors="replace")).hexdigest()[:16]
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / f"{model}.{digest}.told").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            logger.warning("it cannot be kept that a problem of %s was told: %s", model, error)
+        return True
+
+    def told_all(self, model: str) -> None:
+        """Forgets what was told: the next problem is news."""
+        for told in self._folder.glob(f"{model}.*.told"):
+            told.unlink(missing_ok=True)
 
     def _path(self, model: str) -> Path:
         return self._folder / f"{model}.json"

@@ -30,6 +30,15 @@ class Tail(Protocol):
         """The payloads, logged."""
         ...
 
+    @property
+    def identity(self) -> str:
+        """The id of the outbox, to which positions belong."""
+        ...
+
+    def backlog(self) -> int:
+        """The payloads that wait to be shipped."""
+        ...
+
     def head(self) -> int:
         """The position of the last payload."""
         ...
@@ -45,7 +54,8 @@ class Shadow:
     `shadowing`: by model, whether a challenger that answers a share of traffic also scores the champion's; one that is named
     for shadow only always does. `hidden`: by model, features that are not logged as they are; a version that reads one cannot be
     tried in shadow, since its row is read back from the log. Where it stands is kept in `file`, and a shadow's id follows from
-    the id of the answer, so that a restart repeats nothing. Rows that the challenger cannot take are left out.
+    the id of the answer, so that a restart repeats nothing. Rows that the challenger cannot take are left out. While more than
+    `room` payloads wait to be shipped it pauses: what is left of the outbox belongs to answers.
     """
 
     def __init__(
@@ -56,7 +66,9 @@ class Shadow:
         log: Tail,
         file: Path,
         hidden: Mapping[str, Sequence[str]] | None = None,
+        room: int = 500_000,
     ) -> None:
+        self._room = room
         self._shadowing, self._ledger, self._source, self._log, self._file = dict(shadowing), ledger, source, log, file
         self._hidden = {model: frozenset(names) for model, names in (hidden or {}).items()}
         self._challengers: dict[str, LoadedVersion] = {}
@@ -83,7 +95,7 @@ class Shadow:
             return 0
         # Not until nothing is left: under steady traffic that never comes, and the ledger and the other models wait.
         scored, until = 0, self._log.head()
-        while self._places[model][1] < until:
+        while self._places[model][1] < until and self._log.backlog() <= self._room:
             found, place = self._log.appended(self._places[model][1], ROWS)
             scored += self._shadowed(challenger, [payload for payload in found if _answered_by_champion(payload, model)])
             self._move(model, challenger.number, place)
@@ -135,17 +147,19 @@ class Shadow:
 
     def _move(self, model: str, number: int, place: int) -> None:
         self._places[model] = (number, place)
-        replaced(self._file, json.dumps(self._places))
+        replaced(self._file, json.dumps({"outbox": self._log.identity, "places": self._places}))
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:
         """By model, the challenger and how far it scored. Read late: what cannot be read must not stop the shipping beside."""
         try:
             content = json.loads(self._file.read_text(encoding="utf-8"))
-            return {model: (int(number), int(place)) for model, (number, place) in content.items()}
+            if content["outbox"] != self._log.identity:
+                return {}
+            return {model: (int(number), int(place)) for model, (number, place) in content["places"].items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise DriftgateError(f"{self._file}, which says how far shadows were scored, cannot be read: {error}; delete it") from error
 
 

@@ -353,3 +353,35 @@ def test_a_heuristic_that_cannot_be_made_leaves_its_share_to_the_champion(tmp_pa
     follower.refresh()
 
     assert list(follower.lineup(MODEL).checked([Instance({"score": 1.0, "plan": "pro"}, "c1")])) == [Arm.CHAMPION]
+
+
+def test_several_processes_of_a_host_raise_one_alarm_and_the_next_problem_another(tmp_path: Path) -> None:
+    alarms: list[str] = []
+    ledger, book = FakeLedger(), FakeBook.holding(a_version(1))
+    decide(ledger, 2)
+    processes = [
+        Follower({MODEL: Arrangement(Split("s"))}, ledger, book, Remembered(tmp_path), lambda _, problem: alarms.append(problem))
+        for _ in range(3)
+    ]
+
+    for process in processes:
+        process.refresh()
+    decide(ledger, 1)
+    for process in processes:
+        process.refresh()
+    decide(ledger, 2)
+    for process in processes:
+        process.refresh()
+
+    assert len(alarms) == 2
+
+
+def test_a_ledger_that_does_not_answer_raises_no_alarm(tmp_path: Path) -> None:
+    alarms: list[str] = []
+    follower = Follower(
+        {MODEL: Arrangement(Split("s"))}, Unanswering(), FakeBook(), Remembered(tmp_path), lambda _, problem: alarms.append(problem)
+    )
+
+    follower.refresh()
+
+    assert (alarms, follower.problems()) == ([], {MODEL: "the database did not answer"})

@@ -21,6 +21,11 @@ class Tail:
     """The log as a list; like the real one it keeps the first payload of an id."""
 
     entries: list[Payload] = field(default_factory=list)
+    identity: str = "one"
+    waiting: int = 0
+
+    def backlog(self) -> int:
+        return self.waiting
 
     def append(self, payloads: Sequence[Payload]) -> Sequence[Payload]:
         known = {payload.prediction_id for payload in self.entries}
@@ -52,7 +57,7 @@ class Scene:
         decide(self.ledger, 1)
 
     def shadow(self, *, always: bool = True, hidden: tuple[str, ...] = ()) -> Shadow:
-        return Shadow({MODEL: always}, self.ledger, self.book, self.log, self.folder / "shadows.json", {MODEL: hidden})
+        return Shadow({MODEL: always}, self.ledger, self.book, self.log, self.folder / "shadows.json", {MODEL: hidden}, room=100)
 
 
 @pytest.fixture
@@ -272,3 +277,28 @@ def test_a_challenger_that_cannot_be_loaded_holds_back_no_other_model(scene: Sce
         shadow.once()
 
     assert [p.shadow_of for p in scene.log.shadows()] == ["a"]
+
+
+def test_while_much_waits_to_be_shipped_the_outbox_belongs_to_answers(scene: Scene) -> None:
+    challenge(scene.ledger, 2)
+    shadow = scene.shadow()
+    shadow.once()
+    scene.log.append(answered("a"))
+
+    scene.log.waiting = 101
+    paused = shadow.once()
+    scene.log.waiting = 100
+
+    assert (paused, shadow.once()) == (0, 1)
+
+
+def test_positions_of_another_outbox_mean_nothing(scene: Scene) -> None:
+    challenge(scene.ledger, 2)
+    scene.log.append(answered("a", "b", "c"))
+    scene.shadow().once()
+    scene.log = Tail(identity="another")
+    shadow = scene.shadow()
+    shadow.once()
+    scene.log.append(answered("d"))
+
+    assert (shadow.once(), [p.shadow_of for p in scene.log.shadows()]) == (1, ["d"])
