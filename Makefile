@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PACKAGES := lifecycle lifecycle/flows training registry payloads payloads/etl reports service service/cli service/durable service/http service/http/templates service/serving service/migrations service/migrations/versions
+PACKAGES := lifecycle lifecycle/flows training registry payloads payloads/etl reports reports/drift service service/cli service/durable service/http service/http/templates service/serving service/migrations service/migrations/versions
 WORKERS ?= 2
 
 export DO_NOT_TRACK = 1

@@ -44,7 +44,7 @@ class WindowMeter(DriftMeter):
         """The measurement, the folder of the report and its files by format."""
         import pandas as pd
 
-        from driftgate.reports import drift, evidently_report
+        from driftgate.reports.drift import evidently_report, measure
         from driftgate.training.conform import conform_leniently
 
         raw = self._rows(version, current)
@@ -55,7 +55,7 @@ class WindowMeter(DriftMeter):
         reference = pd.concat([self._snapshots.snapshot(version, "train"), holdout], ignore_index=True)
         outputs, said = self._outputs(version, rows, holdout)
         asked = self._settings.models[version.model].drift
-        measurement = drift.measure(
+        measurement = measure.measure(
             version.model,
             version.number,
             version.schema,

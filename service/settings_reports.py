@@ -8,7 +8,7 @@ from driftgate.reports.scenarios import MAGNITUDES, Kind, Scenario
 from driftgate.service.settings_tables import Table, refuse
 
 if TYPE_CHECKING:
-    from driftgate.reports.drift_aspects import Materiality
+    from driftgate.reports.drift.aspects import Materiality
 
 STANDARD_SCENARIOS = ("small", "moderate", "strong", "very_strong")
 
@@ -86,7 +86,7 @@ class DriftTable(Table):
 
     def materiality(self) -> "Materiality":
         """The least effects that matter."""
-        from driftgate.reports.drift_aspects import Materiality
+        from driftgate.reports.drift.aspects import Materiality
 
         return Materiality(
             normalised_wasserstein=self.normalised_wasserstein,

@@ -13,9 +13,9 @@ import pytest
 from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.lifecycle.verdicts import Verdict
-from driftgate.reports import drift_categorical, drift_numeric
-from driftgate.reports.drift import measure
-from driftgate.reports.evidently_report import evidently_quietly, write
+from driftgate.reports.drift import categorical, numeric
+from driftgate.reports.drift.evidently_report import evidently_quietly, write
+from driftgate.reports.drift.measure import measure
 from tests.unit.reports.drifting import SCHEMA, column, measured, outputs, rows
 
 DATA = Path(os.environ.get("DRIFTGATE_TEST_DATA", str(Path(__file__).parents[2] / ".." / "shared" / "data")))
@@ -193,5 +193,5 @@ def test_a_report_of_a_window_without_any_distribution_shows_no_number_that_was_
 def test_scores_of_equal_sides_are_zero():
     values, levels = rows(50, seed=1)["age"].to_numpy(), rows(50, seed=1)["plan"].to_numpy()
 
-    assert drift_numeric.evidently_wasserstein(values, values) == 0
-    assert drift_categorical.evidently_jensen_shannon(drift_categorical.shares(levels, levels)) == 0
+    assert numeric.evidently_wasserstein(values, values) == 0
+    assert categorical.evidently_jensen_shannon(categorical.shares(levels, levels)) == 0

@@ -7,7 +7,7 @@ import pandas as pd
 
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
-from driftgate.reports.drift import measure
+from driftgate.reports.drift.measure import measure
 
 SCHEMA = Schema(
     task=Task.BINARY,

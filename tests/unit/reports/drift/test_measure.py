@@ -8,8 +8,8 @@ from driftgate.lifecycle.canonical import canonical
 from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.schema import Column, ColumnKind, Task
 from driftgate.lifecycle.verdicts import Verdict
-from driftgate.reports.drift import measure
-from driftgate.reports.drift_aspects import Materiality
+from driftgate.reports.drift.aspects import Materiality
+from driftgate.reports.drift.measure import measure
 from tests.unit.reports.drifting import SCHEMA, column, measured, outputs, rows
 
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from driftgate.reports.drift_pool import MOST_ROWS, pool, units
-from driftgate.reports.resampling import FITTED, RANKED, pearson_surprise, relabelling, step_down, surprise
+from driftgate.reports.drift.pool import MOST_ROWS, pool, units
+from driftgate.reports.drift.resampling import FITTED, RANKED, pearson_surprise, relabelling, step_down, surprise
 
 
 @pytest.mark.parametrize(("reference", "window"), [(30, 12), (12, 30)])

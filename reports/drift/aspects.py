@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from driftgate.reports.resampling import FITTED, FloatArray, Relabelling
+from driftgate.reports.drift.resampling import FITTED, FloatArray, Relabelling
 
 WASSERSTEIN = "normalised_wasserstein"
 TOTAL_VARIATION = "total_variation"

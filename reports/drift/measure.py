@@ -11,12 +11,12 @@ from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
 from driftgate.lifecycle.schema import ColumnKind, Schema, Task
 from driftgate.lifecycle.verdicts import Verdict
-from driftgate.reports import drift_categorical, drift_numeric
-from driftgate.reports.drift_aspects import LEAST_USABLE, TOTAL_VARIATION, WASSERSTEIN, Aspect, Materiality, Pool, missing
-from driftgate.reports.drift_pool import pool, units
-from driftgate.reports.drift_reading import Sides, numbers, read, usable
-from driftgate.reports.drift_words import described, evidently_score, strongest
-from driftgate.reports.resampling import step_down
+from driftgate.reports.drift import categorical, numeric
+from driftgate.reports.drift.aspects import LEAST_USABLE, TOTAL_VARIATION, WASSERSTEIN, Aspect, Materiality, Pool, missing
+from driftgate.reports.drift.pool import pool, units
+from driftgate.reports.drift.reading import Sides, numbers, read, usable
+from driftgate.reports.drift.resampling import step_down
+from driftgate.reports.drift.words import described, evidently_score, strongest
 
 LEAST_ROWS = 50
 """Fewer rows (entities, where they repeat) on a side are too little evidence for any verdict."""
@@ -121,9 +121,9 @@ def _aspects(sides: Sides, where: Pool, limits: Materiality) -> list[Aspect]:
         return found
     if sides.kind is ColumnKind.NUMERIC:
         values = (sides.reference.astype(np.float64), sides.current.astype(np.float64))
-        return [drift_numeric.distribution(sides.name, *values, where, limits), *found]
+        return [numeric.distribution(sides.name, *values, where, limits), *found]
     levels = (sides.reference.astype(object), sides.current.astype(object))
-    return [*drift_categorical.aspects(sides.name, *levels, where, limits), *found]
+    return [*categorical.aspects(sides.name, *levels, where, limits), *found]
 
 
 def _column(name: str, every: list[Sides], judged: list[_Judged], enough: bool) -> ColumnDrift:

@@ -16,10 +16,10 @@ import pandas as pd
 from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
 from driftgate.lifecycle.schema import ColumnKind, Schema
-from driftgate.reports.drift import outputs
-from driftgate.reports.drift_page import headed
-from driftgate.reports.drift_reading import Sides, read
-from driftgate.reports.drift_words import strongest
+from driftgate.reports.drift.measure import outputs
+from driftgate.reports.drift.page import headed
+from driftgate.reports.drift.reading import Sides, read
+from driftgate.reports.drift.words import strongest
 
 PLOTTED_ROWS = 5_000
 """Rows a side that plots are drawn from; scores come from all rows."""

@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from driftgate.lifecycle.schema import ColumnKind
-from driftgate.reports import drift_categorical, drift_numeric
-from driftgate.reports.drift_reading import Sides, usable
+from driftgate.reports.drift import categorical, numeric
+from driftgate.reports.drift.reading import Sides, usable
 
 NAMED = 3
 """Levels named before the rest are only counted."""
@@ -19,13 +19,13 @@ Values = npt.NDArray[np.float64] | npt.NDArray[np.object_]
 def evidently_score(sides: Sides) -> tuple[str, float | None]:
     """Evidently's name for its score of such a column, and the score over all rows; None where a side holds no value."""
     before, after = held(sides)
-    numeric = sides.kind is ColumnKind.NUMERIC
-    method = EVIDENTLY_NUMERIC if numeric else EVIDENTLY_CATEGORICAL
+    is_numeric = sides.kind is ColumnKind.NUMERIC
+    method = EVIDENTLY_NUMERIC if is_numeric else EVIDENTLY_CATEGORICAL
     if not len(before) or not len(after):
         return method, None
-    if numeric:
-        return method, drift_numeric.evidently_wasserstein(before.astype(np.float64), after.astype(np.float64))
-    return method, drift_categorical.evidently_jensen_shannon(drift_categorical.shares(before.astype(object), after.astype(object)))
+    if is_numeric:
+        return method, numeric.evidently_wasserstein(before.astype(np.float64), after.astype(np.float64))
+    return method, categorical.evidently_jensen_shannon(categorical.shares(before.astype(object), after.astype(object)))
 
 
 def held(sides: Sides) -> tuple[Values, Values]:
@@ -43,10 +43,10 @@ def described(sides: Sides, drifted: bool) -> tuple[str, ...]:
     before, after = held(sides)
     words = [*sides.findings, *_missing(sides)]
     if len(before) and len(after):
-        numeric = sides.kind is ColumnKind.NUMERIC
+        is_numeric = sides.kind is ColumnKind.NUMERIC
         if len(pd.unique(before)) == 1:
             words.append(f"constant in the reference: {before[0]}")
-        describe = _numbers if numeric else _levels
+        describe = _numbers if is_numeric else _levels
         words.extend(describe(before, after, drifted))
     return tuple(words)
 
@@ -64,13 +64,13 @@ def _numbers(before: Values, after: Values, drifted: bool) -> list[str]:
     if outside:
         words.append(f"out of range: {outside:.1%} of the values lie outside the reference's [{low:g}, {high:g}]")
     if drifted:
-        distance = drift_numeric.kolmogorov_smirnov(reference, current)
+        distance = numeric.kolmogorov_smirnov(reference, current)
         words.append(f"mean {reference.mean():.4g} -> {current.mean():.4g}; Kolmogorov-Smirnov distance {distance:.3f} (shown, not judged)")
     return words
 
 
 def _levels(before: Values, after: Values, drifted: bool) -> list[str]:
-    table = drift_categorical.shares(before.astype(object), after.astype(object))
+    table = categorical.shares(before.astype(object), after.astype(object))
     words = []
     unseen = table[table["reference"] == 0].sort_values("current", ascending=False, kind="stable")
     if len(unseen):

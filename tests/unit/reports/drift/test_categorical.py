@@ -3,30 +3,30 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from driftgate.reports import drift_categorical
-from driftgate.reports.drift_aspects import Materiality
-from driftgate.reports.drift_pool import pool
+from driftgate.reports.drift import categorical
+from driftgate.reports.drift.aspects import Materiality
+from driftgate.reports.drift.pool import pool
 
 
 def _aspects(reference, current):
     before, after = np.array(reference, dtype=object), np.array(current, dtype=object)
     where = pool(np.arange(len(before)), np.arange(len(after)), np.random.default_rng(0))
-    return drift_categorical.aspects("plan", before, after, where, Materiality())
+    return categorical.aspects("plan", before, after, where, Materiality())
 
 
 def test_shares_leave_missing_values_out_and_know_the_levels_of_both_sides():
-    table = drift_categorical.shares(np.array(["a", "b", None], dtype=object), np.array(["a", "c", "c", "c"], dtype=object))
+    table = categorical.shares(np.array(["a", "b", None], dtype=object), np.array(["a", "c", "c", "c"], dtype=object))
 
     assert list(table.index) == ["a", "b", "c"]
     assert list(table["reference"]) == [0.5, 0.5, 0.0]
     assert list(table["current"]) == [0.25, 0.0, 0.75]
-    assert drift_categorical.total_variation(table) == 0.75
+    assert categorical.total_variation(table) == 0.75
 
 
 def test_the_chi_square_of_counts_is_pearsons():
     window, totals = np.array([[10.0, 30.0, 20.0]]), np.array([60.0, 70.0, 50.0])
 
-    statistic = drift_categorical._statistics(window, totals, np.zeros(3, dtype=bool))[0, 1]
+    statistic = categorical._statistics(window, totals, np.zeros(3, dtype=bool))[0, 1]
 
     expected = stats.chi2_contingency(np.vstack([window[0], totals - window[0]]), correction=False).statistic
     assert statistic == pytest.approx(expected)
@@ -60,7 +60,7 @@ def test_new_ids_are_what_chance_gives_where_nearly_every_level_is_one_of_a_kind
 def test_rare_levels_are_pooled_for_the_chi_square():
     where = pool(np.arange(900), np.arange(100), np.random.default_rng(0))
 
-    rare = drift_categorical._rare(np.array([950.0, 49.0, 50.0]), where)
+    rare = categorical._rare(np.array([950.0, 49.0, 50.0]), where)
 
     assert rare.tolist() == [False, True, False]
 
@@ -68,4 +68,4 @@ def test_rare_levels_are_pooled_for_the_chi_square():
 def test_the_jensen_shannon_distance_of_equal_shares_is_zero():
     table = pd.DataFrame({"reference": [0.5, 0.5], "current": [0.5, 0.5]}, index=["a", "b"])
 
-    assert drift_categorical.evidently_jensen_shannon(table) == 0.0
+    assert categorical.evidently_jensen_shannon(table) == 0.0

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from driftgate.reports.drift_aspects import WASSERSTEIN, Aspect, Materiality, Pool, beside_chance
-from driftgate.reports.resampling import FloatArray, IntArray, surprise
+from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, Pool, beside_chance
+from driftgate.reports.drift.resampling import FloatArray, IntArray, surprise
 
 BINS = 1_000
 """Cells that pooled values are tested in; ties share a cell, and effects are computed from the values themselves."""

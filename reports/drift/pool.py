@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from driftgate.reports.drift_aspects import Pool
-from driftgate.reports.resampling import IntArray, relabelling
+from driftgate.reports.drift.aspects import Pool
+from driftgate.reports.drift.resampling import IntArray, relabelling
 
 MOST_ROWS = 20_000
 """Rows of both sides that are relabelled. A shift of the default materiality is found with certainty among fewer."""

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from driftgate.reports.drift_aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Pool, beside_chance, ranked
-from driftgate.reports.resampling import FloatArray, IntArray, pearson_surprise, surprise
+from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Pool, beside_chance, ranked
+from driftgate.reports.drift.resampling import FloatArray, IntArray, pearson_surprise, surprise
 
 LEAST_LOG_CHANCE = -140.0
 """Keeps the chance of a large level in the window alone above 0, where its cumulants would vanish."""

@@ -1,0 +1,1 @@
+"""Drift of a window against a version's snapshot."""
