@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PACKAGES := lifecycle lifecycle/flows training registry payloads payloads/etl reports reports/drift service service/cli service/durable service/http service/http/templates service/serving service/migrations service/migrations/versions
+PACKAGES := lifecycle lifecycle/flows lifecycle/judging training registry payloads payloads/etl reports reports/drift reports/impact reports/live reports/profiles reports/shift service service/cli service/durable service/http service/http/templates service/monitoring service/serving service/migrations service/migrations/versions
 WORKERS ?= 2
 
 export DO_NOT_TRACK = 1
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: help install demo test unit lint format types imports peers bench soak lock clean
+.PHONY: help install demo test unit lint format types imports rules peers bench soak lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,14 +52,19 @@ types: install  ## mypy --strict
 imports: install  ## The layers hold
 	$(BIN)/lint-imports
 
+rules:  ## The alarms for Prometheus come when they should (needs promtool: Debian package prometheus)
+	promtool check config --syntax-only deploy/prometheus/prometheus.yml
+	promtool check rules deploy/prometheus/rules.yml
+	promtool test rules deploy/prometheus/rules_test.yml
+
 # The same versions of what a pickled model needs, so that the peers load the very model that Driftgate fitted.
 PEER_PINS := cloudpickle|fastapi|httptools|numpy|pandas|pydantic|scikit-learn|scipy|starlette|uvicorn|uvloop|xgboost
 
-peers: .venv-peers/.locked  ## The servers that the benchmarks compare with, into .venv-peers
+peers: .venv-peers/.locked .venv-nannyml/.locked  ## What the benchmarks compare with, into .venv-peers and .venv-nannyml
 
-.venv-peers/.locked: benchmarks/peers-requirements.txt
-	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r benchmarks/peers-requirements.txt
+.venv-%/.locked: benchmarks/%-requirements.txt
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r benchmarks/$*-requirements.txt
 	@touch $@
 
 bench: install peers  ## Every benchmark; each prints its ratios and one JSON line
@@ -67,6 +72,7 @@ bench: install peers  ## Every benchmark; each prints its ratios and one JSON li
 	$(BIN)/python -m benchmarks.simulation
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.etl
+	$(BIN)/python -m benchmarks.drift
 
 soak: install  ## Heavy fault and fuzz runs, at full counts
 	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -74,6 +80,7 @@ soak: install  ## Heavy fault and fuzz runs, at full counts
 lock: install  ## Pins every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group dev pyproject.toml --output-file requirements.txt
 	grep -E '^($(PEER_PINS))==' requirements.txt | sed 's/ \\$$//' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group peers --constraints - --output-file benchmarks/peers-requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group nannyml --output-file benchmarks/nannyml-requirements.txt
 
 clean:  ## Everything that can be made again
-	rm -rf build dist $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist $(VENV) .venv-nannyml .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,6 +9,7 @@ DriftgateError                     everything Driftgate raises on purpose
 |   |-- VersionNotFound
 |   |-- PromotionNotFound
 |   |-- ReportNotFound
+|   |-- PassNotFound
 |   `-- JobNotFound
 |-- Conflict                       the world is not as the caller expects
 |   |-- ChampionMoved              the champion is not the expected one
@@ -77,6 +78,10 @@ class PromotionNotFound(NotFound):
 
 class ReportNotFound(NotFound):
     """No report has that id."""
+
+
+class PassNotFound(NotFound):
+    """No monitoring pass has that id."""
 
 
 class JobNotFound(NotFound):

@@ -1,8 +1,9 @@
-"""Kept reports: rows of the `reports` table, files as artifacts of the version's run."""
+"""Kept reports: rows of the `reports` table, files as artifacts of the version's run; one JSON document stays in its row."""
 
 import json
 import re
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +22,10 @@ from driftgate.registry.tables import reports
 FOLDER = "reports"
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+JSON = "json"
+SHOWN = [column for column in reports.c if column.name != "document"]
+MOST_IN_ROW = 4 * 2**20
+"""Bytes of a document that is kept in its row: doubled by escapes, it still fits MariaDB's default packet of 16 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class KeptReports:
     cache: Path
 
     def keep(self, report: Report, folder: str) -> Report:
-        """The report as stored, its files now below `reports/<id>/` of the version's run.
+        """The report as stored, its files now below `reports/<id>/` of the version's run; a JSON document alone needs no MLflow.
 
         The same id again returns the report first kept. Raises InvalidRequest for an id or file name that could leave its folder,
         and where a file is not in the folder.
@@ -40,27 +45,29 @@ class KeptReports:
         found = _found(report, Path(folder))
         files = {form: f"{FOLDER}/{report.id}/{path.name}" for form, path in found.items()}
         version = self.bindings.version(report.model, report.version)
-        with self.connection.answering() as client:
-            for path in sorted(set(found.values())):
-                client.log_artifact(version.run_id, str(path), f"{FOLDER}/{report.id}")
+        document = _document(found)
+        if document is None:
+            with self.connection.answering() as client:
+                for path in sorted(set(found.values())):
+                    client.log_artifact(version.run_id, str(path), f"{FOLDER}/{report.id}")
         kept = replace(report, files=files)
         try:
             with transaction(self.bindings.engine) as connection:
-                connection.execute(insert(reports).values(**_values(kept)))
+                connection.execute(insert(reports).values(**_values(kept), document=document))
         except IntegrityError:
             return self.report(report.id)
         return kept
 
     def listed(self, model: str) -> Sequence[Report]:
         """Reports of the model, newest first."""
-        query = select(reports).where(reports.c.model == model).order_by(reports.c.created.desc(), reports.c.id)
+        query = select(*SHOWN).where(reports.c.model == model).order_by(reports.c.created.desc(), reports.c.id)
         with reading(self.bindings.engine) as connection:
             return [_report(row) for row in connection.execute(query)]
 
     def report(self, report_id: str) -> Report:
         """The kept report of that id. Raises ReportNotFound."""
         with reading(self.bindings.engine) as connection:
-            row = connection.execute(select(reports).where(reports.c.id == report_id)).one_or_none()
+            row = connection.execute(select(*SHOWN).where(reports.c.id == report_id)).one_or_none()
         if row is None:
             raise ReportNotFound(f"there is no report {report_id}", field="id")
         return _report(row)
@@ -79,11 +86,22 @@ class KeptReports:
         local = into / parts[-1]
         if not local.is_file():
             into.mkdir(parents=True, exist_ok=True)
-            version = self.bindings.version(report.model, report.version)
-            with self.connection.answering() as client:
-                root = client.get_run(version.run_id).info.artifact_uri
-            self.connection.download(f"{root}/{report.files[form]}", into)
+            document = self._in_row(report.id)
+            if document is None:
+                self._download(report, form, into)
+            else:
+                _written(local, document)
         return local
+
+    def _in_row(self, report_id: str) -> str | None:
+        with reading(self.bindings.engine) as connection:
+            return connection.execute(select(reports.c.document).where(reports.c.id == report_id)).scalar_one_or_none()
+
+    def _download(self, report: Report, form: str, into: Path) -> None:
+        version = self.bindings.version(report.model, report.version)
+        with self.connection.answering() as client:
+            root = client.get_run(version.run_id).info.artifact_uri
+        self.connection.download(f"{root}/{report.files[form]}", into)
 
 
 def _found(report: Report, folder: Path) -> dict[str, Path]:
@@ -101,6 +119,20 @@ def _found(report: Report, folder: Path) -> dict[str, Path]:
             raise InvalidRequest(f"the report names {named}, which is not in {folder}", field="files")
         found[form] = inside[0]
     return found
+
+
+def _document(found: Mapping[str, Path]) -> str | None:
+    """The text of the report's JSON document; None where there are other files, or it is too long for a row."""
+    if set(found) != {JSON} or found[JSON].stat().st_size > MOST_IN_ROW:
+        return None
+    return found[JSON].read_text(encoding="utf-8")
+
+
+def _written(file: Path, text: str) -> None:
+    """The file, whole or not at all: another process may be reading it."""
+    scratch = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(file)
 
 
 def _values(report: Report) -> dict[str, Any]:

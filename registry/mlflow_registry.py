@@ -20,6 +20,7 @@ from driftgate.registry.artifacts import ArtifactCache, safe_name
 from driftgate.registry.binding import Bindings
 from driftgate.registry.connection import Connection
 from driftgate.registry.kept_reports import KeptReports
+from driftgate.registry.profiles import KeptProfiles
 from driftgate.registry.registration import CANDIDATE, CHALLENGER, CHAMPION, Registration
 from driftgate.registry.scoring import load_scorer
 from driftgate.registry.store import VersionFiles
@@ -34,8 +35,9 @@ LOADED = 8
 class MlflowRegistry:
     """The Registry and Reports ports.
 
-    `version`, `scorer` and `snapshot` read the digest table and the local cache and turn to MLflow (and import it) only for what is
-    not cached, so that serving starts without it. Everything else needs MLflow and raises RegistryUnavailable where it does not answer.
+    `version`, `scorer`, `snapshot` and `profile` read Driftgate's tables and the local cache and turn to MLflow (and import it) only
+    for what is not cached, so that serving starts without it. Everything else needs MLflow and raises RegistryUnavailable where it
+    does not answer.
     May be used by several threads.
     """
 
@@ -46,6 +48,7 @@ class MlflowRegistry:
         self._files = VersionFiles(self._connection, ArtifactCache(cache))
         self._registration = Registration(self._connection, self._bindings, artifact_root)
         self._reports = KeptReports(self._connection, self._bindings, cache)
+        self._profiles = KeptProfiles(self._connection, self._bindings, ArtifactCache(cache))
         self._scorers: OrderedDict[tuple[str, int, str], Scorer] = OrderedDict()
         self._loading = threading.Lock()
 
@@ -147,6 +150,14 @@ class MlflowRegistry:
     def snapshot(self, version: Version, part: str) -> "pd.DataFrame":
         """The `train` or `holdout` rows of the version, digest-checked and conformed. Raises DigestMismatch."""
         return self._files.snapshot(version, part)
+
+    def profile(self, version: Version) -> Path | None:
+        """The digest-checked local file of the version's profile; None where none was kept. Raises DigestMismatch."""
+        return self._profiles.file(version)
+
+    def keep_profile(self, version: Version, file: Path) -> Path:
+        """The version's profile from now on, as `profile` gives it: the file, or the one that was kept first."""
+        return self._profiles.keep(version, file)
 
     def record_metrics(self, version: Version, metrics: Mapping[str, float]) -> None:
         """Adds the finite metrics to the version's run; a repeat overwrites."""

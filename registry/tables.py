@@ -1,4 +1,4 @@
-"""The registry's tables: ledger, digests and reports, the same over SQLite, Postgres and MySQL or MariaDB."""
+"""The registry's tables: ledger, digests, reports and profiles, the same over SQLite, Postgres and MySQL or MariaDB."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -100,6 +100,18 @@ reports = Table(
     Column("verdict", String(32), nullable=False),
     Column("summary", LONG, nullable=False),
     Column("files", LONG, nullable=False),
+    Column("document", LONG),
     Index(None, "model", "created"),
+    **MYSQL,
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("model", MODEL, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("snapshot_sha256", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created", Instant, nullable=False),
     **MYSQL,
 )
