@@ -1,19 +1,21 @@
 """What can drift in any column, the limits that matter, and the missing rate, which every kind of column has."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from driftgate.reports.drift.resampling import FITTED, FloatArray, Relabelling
+from driftgate.reports.drift.nulls import Floats
 
 WASSERSTEIN = "normalised_wasserstein"
 TOTAL_VARIATION = "total_variation"
 MISSING = "missing_rate"
 UNSEEN = "unseen_mass"
+
+WEIGHTS = {WASSERSTEIN: 0.85, TOTAL_VARIATION: 0.85, MISSING: 0.15}
+"""How a column's level is shared between its distribution and its missing rate, a real change of which needs little."""
+UNSEEN_SHARE = 0.4
+"""The most of a family's level that unseen levels may spend. What they cannot spend, because no level is rare, the rest has too."""
 
 LEAST_USABLE = 10
 """Fewer values than this on a side say nothing about a distribution."""
@@ -34,35 +36,20 @@ class Materiality:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """The rows that carry the significance test: positions in each side, and their relabelling.
-
-    `inflation`: ratio of the standard error at the sizes of the sides to that at the pool's sizes (1 unless rows were drawn).
-    """
-
-    reference: npt.NDArray[np.int64]
-    current: npt.NDArray[np.int64]
-    labels: Relabelling
-    inflation: float
-
-
-@dataclass(frozen=True, slots=True)
 class Aspect:
     """One way in which a column can drift.
 
     `effect`: in the method's unit, over all rows. `limit`: least effect that matters at these sizes. `chance`: mean effect
-    under random labels. `surprises`: shape (1 + RANKED,), of the observed and of the random labels.
+    where nothing drifted. `p_value`: of the significance test, before any adjustment. `attainable`: the p-values that chance could
+    have given it instead, descending, where they are few enough to count.
     """
 
-    column: str
     method: str
     effect: float
     limit: float
     chance: float
-    surprises: FloatArray
-
-
-Tabulate: TypeAlias = Callable[[FloatArray], FloatArray]
+    p_value: float
+    attainable: tuple[float, ...] = ()
 
 
 def beside_chance(materiality: float, chance: float) -> float:
@@ -73,40 +60,30 @@ def beside_chance(materiality: float, chance: float) -> float:
     return math.hypot(materiality, chance)
 
 
-def missing(
-    column: str, before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_], pool: Pool, materiality: Materiality
-) -> Aspect | None:
-    """Change of the missing rate; None where no value is missing. `before`, `after`: which rows hold no value, all rows.
+def missing(effect: float, before: tuple[int, int], after: tuple[int, int], materiality: Materiality) -> Aspect | None:
+    """Change of the missing rate; None where no value is missing.
 
-    Two proportions, by the exact conditional (hypergeometric) tail in the pool, doubled.
+    `effect`: difference of the rates over all rows. `before`, `after`: rows without a value and rows, of those that count as
+    independent. Two proportions, by the exact conditional (hypergeometric) tail, doubled (Fisher 1935).
     """
-    if not before.any() and not after.any():
+    gone, rows = before[0] + after[0], before[1] + after[1]
+    if gone == 0 and effect == 0:
         return None
-    pooled = np.concatenate([before[pool.reference], after[pool.current]]).astype(np.int64)
-    counts = pool.labels.apply(pooled, 2, lambda table: table[:, 1:])[:, 0]
-    rows, window = pool.labels.rows, pool.labels.window_rows
-    gaps = np.abs(counts / window - (pooled.sum() - counts) / (rows - window))
-    chance = float(gaps[1:].mean()) * pool.inflation
-    return Aspect(
-        column=column,
-        method=MISSING,
-        effect=abs(float(after.mean()) - float(before.mean())),
-        limit=beside_chance(materiality.missing_rate, chance),
-        chance=chance,
-        surprises=_hypergeometric_surprise(ranked(counts), int(pooled.sum()), rows, window),
-    )
+    rate = gone / rows
+    chance = math.sqrt(2 / math.pi * rate * (1 - rate) * (1 / before[1] + 1 / after[1]))
+    p_value = min(1.0, 2 * min(hypergeometric_tails(after[0], rows, gone, after[1])))
+    return Aspect(MISSING, abs(effect), beside_chance(materiality.missing_rate, chance), chance, p_value)
 
 
-def ranked(values: FloatArray) -> FloatArray:
-    """The observed value and those of the ranked relabellings."""
-    return np.concatenate([values[:1], values[1 + FITTED :]])
-
-
-def _hypergeometric_surprise(counts: FloatArray, missing_rows: int, rows: int, window: int) -> FloatArray:
-    from scipy.stats import hypergeom
-
-    distinct, where = np.unique(counts, return_inverse=True)
-    upper = hypergeom.logsf(distinct - 1, rows, missing_rows, window)
-    lower = hypergeom.logcdf(distinct, rows, missing_rows, window)
-    surprise: FloatArray = -np.minimum(np.minimum(upper, lower) + math.log(2), 0.0)
-    return surprise[where]
+def hypergeometric_tails(found: int, rows: int, marked: int, drawn: int) -> tuple[float, float]:
+    """The chances of at most and of at least `found` marked rows among `drawn` of `rows`, `marked` of which are marked."""
+    least, most = max(0, drawn - (rows - marked)), min(marked, drawn)
+    if least == most:
+        return 1.0, 1.0
+    steps = np.arange(least, most, dtype=np.float64)
+    ratios = np.log((marked - steps) * (drawn - steps)) - np.log((steps + 1) * (rows - marked - drawn + steps + 1))
+    logs: Floats = np.concatenate([[0.0], np.cumsum(ratios)])
+    weights = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    at = found - least
+    return min(1.0, float(weights[: at + 1].sum())), min(1.0, float(weights[at:].sum()))

@@ -1,121 +1,176 @@
 """Drift of a categorical column: shares of levels, and levels that the reference lacks."""
 
 import math
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Pool, beside_chance, ranked
-from driftgate.reports.drift.resampling import FloatArray, IntArray, pearson_surprise, surprise
+from driftgate.reports.drift import nulls, surprise
+from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, beside_chance
+from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
-LEAST_LOG_CHANCE = -140.0
-"""Keeps the chance of a large level in the window alone above 0, where its cumulants would vanish."""
 LEAST_EXPECTED = 5
-"""Levels expected less often than this in the window are pooled into one for the chi-square."""
-
-Levels: TypeAlias = npt.NDArray[np.object_]
-
-
-def shares(reference: Levels, current: Levels) -> pd.DataFrame:
-    """Share of each level among the values of each side, columns `reference` and `current`, index in level order."""
-    sides = {"reference": reference, "current": current}
-    counted = {name: pd.Series(side[pd.notna(side)], dtype=object).value_counts(normalize=True) for name, side in sides.items()}
-    return pd.DataFrame(counted).fillna(0.0).sort_index()
+"""Levels expected less often than this on the smaller side are pooled into one for the test."""
+LEAST_CHANCE = 1e-15
+REACH = 8
+"""Standard deviations, and rows, beyond what chance gives, up to which p-values of unseen levels are worked out."""
 
 
-def total_variation(table: pd.DataFrame) -> float:
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How often each level occurs in the reference and in the window; levels in order, counts of shape (k,). No level is empty."""
+
+    levels: tuple[str, ...]
+    reference: Ints
+    window: Ints
+
+    @property
+    def shares(self) -> tuple[Floats, Floats]:
+        """The levels' shares of each side's values."""
+        return self.reference / max(self.reference.sum(), 1), self.window / max(self.window.sum(), 1)
+
+    @property
+    def unseen(self) -> float:
+        """The share of the window on levels that the reference lacks."""
+        return float(self.shares[1][self.reference == 0].sum())
+
+
+def table(before: tuple[tuple[str, ...], Ints], after: tuple[tuple[str, ...], Ints]) -> Table:
+    """The table of two sides, each as its levels and their counts."""
+    levels = tuple(sorted({*before[0], *after[0]}))
+    place = {level: at for at, level in enumerate(levels)}
+    counts = np.zeros((2, len(levels)), dtype=np.int64)
+    for side, (names, found) in enumerate((before, after)):
+        counts[side, [place[name] for name in names]] = found
+    return Table(levels, counts[0], counts[1])
+
+
+def total_variation(found: Table) -> float:
     """Half the summed differences of the shares, in [0, 1]."""
-    return float((table["reference"] - table["current"]).abs().sum() / 2)
+    before, after = found.shares
+    return float(np.abs(before - after).sum() / 2)
 
 
-def evidently_jensen_shannon(table: pd.DataFrame) -> float:
+def evidently_jensen_shannon(found: Table) -> float:
     """Evidently 0.7's "Jensen-Shannon distance" of the shares: square root of the divergence in nats (Lin 1991)."""
-    from scipy.spatial.distance import jensenshannon
-
-    return float(jensenshannon(table["reference"], table["current"]))
-
-
-def aspects(column: str, reference: Levels, current: Levels, pool: Pool, materiality: Materiality) -> tuple[Aspect, Aspect]:
-    """The drift of the shares and of the unseen mass; missing values are left out. Both sides hold at least one value."""
-    pooled = np.concatenate([reference[pool.reference], current[pool.current]])
-    codes = pd.factorize(pooled)[0].astype(np.int64) + 1
-    totals = np.bincount(codes)[1:].astype(np.float64)
-    draws = pool.labels.apply(codes, len(totals) + 1, lambda table: _statistics(table[:, 1:], totals, _rare(totals, pool)))
-    table = shares(reference, current)
-    return _distribution(column, table, draws, pool, materiality), _unseen(column, table, codes, draws, pool, materiality)
+    before, after = found.shares
+    middle = (before + after) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = np.where(before > 0, before * np.log(before / middle), 0.0) + np.where(after > 0, after * np.log(after / middle), 0.0)
+    return math.sqrt(max(float(parts.sum()) / 2, 0.0))
 
 
-def _distribution(column: str, table: pd.DataFrame, draws: FloatArray, pool: Pool, materiality: Materiality) -> Aspect:
-    chance = float(draws[1:, 0].mean()) * pool.inflation
+def aspects(everything: Table, independent: Table, sizes: tuple[int, int], materiality: Materiality, seed: int) -> tuple[Aspect, Aspect]:
+    """The drift of the shares and of the unseen mass. Arguments as in `numeric.distribution`."""
+    return _distribution(everything, independent, sizes, materiality, seed), _unseen(everything, independent, materiality)
+
+
+def _distribution(everything: Table, independent: Table, sizes: tuple[int, int], materiality: Materiality, seed: int) -> Aspect:
+    mine, theirs = _pooled_rare(independent)
+    held = int(mine.sum() + theirs.sum())
+    null = nulls.chance((mine + theirs).cumsum()[:-1], held, *sizes, seed)
+    factor = nulls.scale(float(mine.sum()), float(theirs.sum()))
+    gap = (theirs / theirs.sum() - mine / mine.sum()).cumsum()[None, :-1] * factor
+    chance = _chance(independent)
     return Aspect(
-        column=column,
         method=TOTAL_VARIATION,
-        effect=total_variation(table),
+        effect=total_variation(everything),
         limit=beside_chance(materiality.total_variation, chance),
         chance=chance,
-        surprises=surprise(draws[:, [1, 3]]).max(axis=1),
+        p_value=surprise.strongest_of(_statistics(Gaps(gap, null.shares))[0], _statistics(null)),
     )
 
 
-def _unseen(column: str, table: pd.DataFrame, codes: IntArray, draws: FloatArray, pool: Pool, materiality: Materiality) -> Aspect:
-    """Unseen levels of chance add to real ones, so the limit is their sum; surprise by the count's first three cumulants.
+def _pooled_rare(found: Table) -> tuple[Ints, Ints]:
+    """The counts of the frequent levels, after those of all rare ones together; levels in an order that does not hang on the labels."""
+    both = found.reference + found.window
+    expected = both * min(int(found.reference.sum()), int(found.window.sum())) / both.sum()
+    rare = expected < LEAST_EXPECTED
+    sides = [np.append(side[rare].sum(), side[~rare]) for side in (found.reference, found.window)]
+    held = sides[0] + sides[1] > 0
+    return sides[0][held], sides[1][held]
 
-    The count jumps by whole levels: half the smallest one is taken off, as a continuity correction.
+
+def _statistics(found: Gaps) -> Floats:
+    """Chi-square and the largest squared residual of each row of gaps, shape (rows, 2).
+
+    The residual is that of one level against the rest (Haberman 1973): it finds one level that moved among many, which the
+    chi-square dilutes.
     """
-    rows, window = pool.labels.rows, pool.labels.window_rows
-    levels = np.bincount(codes)[1:]
-    sizes, how_many = np.unique(levels[levels <= window], return_counts=True)
+    rows = len(found.gaps)
+    ends = np.zeros((rows, 1))
+    gaps = np.diff(np.hstack([ends, found.gaps, ends]), axis=1)
+    shares = np.diff(np.concatenate([[0.0], found.shares, [1.0]]))
+    if gaps.shape[1] < 2:  # noqa: PLR2004 - one level alone cannot move
+        return np.zeros((rows, 2))
+    squares = gaps**2 / shares
+    return np.column_stack([squares.sum(axis=1), (squares / (1 - shares)).max(axis=1)])
+
+
+def _chance(found: Table) -> float:
+    """The mean total variation of two samples of one distribution: of each level the smaller of two bounds of its mean difference.
+
+    Of a frequent level the difference is normal. A rare one is all on one side most of the time, 2 / N for each of its rows.
+    """
+    both, rows = found.reference + found.window, int(found.reference.sum() + found.window.sum())
+    share = both / rows
+    normal = np.sqrt(2 / math.pi * share * (1 - share) * (1 / found.reference.sum() + 1 / found.window.sum()))
+    return float(np.minimum(normal, 2 * both / rows).sum() / 2)
+
+
+def _unseen(everything: Table, independent: Table, materiality: Materiality) -> Aspect:
+    """Unseen levels of chance add to real ones, so the limit is their sum.
+
+    Under chance each level lies in the window as a whole with a chance that falls with its size, nearly independently of the
+    others. What all of them sum to is convolved, level size by level size, up to what was observed.
+    """
+    both = independent.reference + independent.window
+    rows, window = int(both.sum()), int(independent.window.sum())
+    sizes, how_many = np.unique(both[both <= window], return_counts=True)
     alone = _all_in_window(sizes, rows, window)
     mean = float(how_many @ (sizes * alone))
-    variance = float(how_many @ (sizes**2 * alone * (1 - alone)))
-    third = float(how_many @ (sizes**3 * alone * (1 - alone) * (1 - 2 * alone)))
-    chance = float(draws[1:, 2].mean()) / window
+    observed = int(independent.window[independent.reference == 0].sum())
+    reach = int(mean + REACH * math.sqrt(float(how_many @ (sizes**2 * alone * (1 - alone))))) + REACH
+    tails = _tails(max(observed, min(reach, window)), sizes, how_many, alone)
+    chance = mean / max(window, 1)
     return Aspect(
-        column=column,
         method=UNSEEN,
-        effect=float(table.loc[table["reference"] == 0, "current"].sum()),
+        effect=everything.unseen,
         limit=materiality.unseen_mass + chance,
         chance=chance,
-        surprises=_cumulant_surprise(ranked(draws[:, 2]) - sizes.min(initial=window) / 2, mean, variance, third),
+        p_value=float(tails[observed]),
+        attainable=tuple(np.unique(tails)[::-1].tolist()),
     )
 
 
-def _cumulant_surprise(rows: FloatArray, mean: float, variance: float, third: float) -> FloatArray:
-    if variance == 0:  # no level is small enough to fall in the window alone
-        return np.zeros(len(rows))
-    return pearson_surprise((rows - mean) / math.sqrt(variance), np.array(third / variance**1.5))
-
-
-def _all_in_window(sizes: IntArray, rows: int, window: int) -> FloatArray:
+def _all_in_window(sizes: Ints, rows: int, window: int) -> Floats:
     """The chance that every row of a level of that size falls in the window."""
-    from scipy.special import gammaln
-
-    log = gammaln(window + 1) - gammaln(window - sizes + 1) - gammaln(rows + 1) + gammaln(rows - sizes + 1)
-    return np.asarray(np.exp(np.maximum(log, LEAST_LOG_CHANCE)), dtype=np.float64)
-
-
-def _rare(totals: FloatArray, pool: Pool) -> npt.NDArray[np.bool_]:
-    return totals * min(pool.labels.window_rows, len(pool.reference)) / pool.labels.rows < LEAST_EXPECTED
+    steps = np.arange(int(sizes.max(initial=0)), dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        logs = np.concatenate([[0.0], np.cumsum(np.log(np.maximum(window - steps, 0.0)) - np.log(rows - steps))])
+    return np.asarray(np.exp(logs[sizes]), dtype=np.float64)
 
 
-def _statistics(window: FloatArray, totals: FloatArray, rare: npt.NDArray[np.bool_]) -> FloatArray:
-    """Total variation, chi-square, rows on levels the reference lacks and the largest squared residual, for each row of counts.
+def _tails(most: int, sizes: Ints, how_many: Ints, alone: Floats) -> Floats:
+    """The chance that levels of those sizes, each there with its chance, sum to at least 0, 1, ... `most` rows; shape (most + 1,)."""
+    mass = np.zeros(most + 1)
+    mass[0] = 1.0
+    possible = alone > LEAST_CHANCE
+    for size, count, chance in zip(*(side[possible].tolist() for side in (sizes, how_many, alone)), strict=True):
+        one = np.zeros(most + 1)
+        likely = _binomial(count, chance, min(count, most // size + 1))
+        np.add.at(one, np.minimum(np.arange(len(likely)) * size, most), likely)
+        one[most] += max(0.0, 1.0 - one.sum())
+        joined = np.convolve(mass, one)
+        mass = joined[: most + 1]
+        mass[most] += joined[most + 1 :].sum()
+    return np.asarray(np.minimum(mass[::-1].cumsum()[::-1], 1.0), dtype=np.float64)
 
-    Chi-square and residual take rare levels as one. The residual is that of one level against the rest (Haberman 1973): it finds
-    one level that moved among many, which the chi-square dilutes. What is 0/0 (a side without values) is 0.
-    """
-    inside = window.sum(axis=1, keepdims=True)
-    outside = totals.sum() - inside
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = window / inside - (totals - window) / outside
-        kept = np.column_stack([gap[:, ~rare], gap[:, rare].sum(axis=1)])
-        weights = np.append(totals[~rare], totals[rare].sum())
-        held = weights > 0
-        spread = weights * (1 - weights / weights.sum())
-        largest = np.max(kept**2 / np.where(spread > 0, spread, np.inf), axis=1) * (inside * outside)[:, 0]
-        chi_square = (kept[:, held] ** 2 / weights[held]).sum(axis=1) * (inside * outside)[:, 0]
-    unseen = np.where((totals > 0) & (window == totals), window, 0).sum(axis=1)
-    found = np.column_stack([np.abs(gap).sum(axis=1) / 2, chi_square, unseen, largest])
-    return np.where(np.isfinite(found), found, 0.0)
+
+def _binomial(count: int, chance: float, most: int) -> Floats:
+    """The chances of 0, 1, ... `most` successes."""
+    if chance >= 1.0:
+        return np.concatenate([np.zeros(most), [1.0]]) if most == count else np.zeros(most + 1)
+    steps = np.arange(most, dtype=np.float64)
+    ratios = np.log(count - steps) - np.log(steps + 1) + math.log(chance) - math.log1p(-chance)
+    return np.asarray(np.exp(count * math.log1p(-chance) + np.concatenate([[0.0], np.cumsum(ratios)])), dtype=np.float64)

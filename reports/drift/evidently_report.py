@@ -16,10 +16,9 @@ import pandas as pd
 from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
 from driftgate.lifecycle.schema import ColumnKind, Schema
-from driftgate.reports.drift.measure import outputs
+from driftgate.reports.drift.measure import strongest
 from driftgate.reports.drift.page import headed
-from driftgate.reports.drift.reading import Sides, read
-from driftgate.reports.drift.words import strongest
+from driftgate.reports.drift.plotted import Outputs, Sides, outputs, read
 
 PLOTTED_ROWS = 5_000
 """Rows a side that plots are drawn from; scores come from all rows."""
@@ -33,8 +32,6 @@ STAT_TESTS = {
     "missing_rate": "Driftgate: change of the missing rate, all rows",
     "unseen_mass": "Driftgate: share of unseen levels, all rows",
 }
-
-Outputs = npt.NDArray[np.float64]
 
 # Evidently keeps stat tests in a registry of the process, so one report is made at a time.
 _ONE_AT_A_TIME = threading.Lock()
@@ -107,9 +104,9 @@ def _columns(
     return sorted(drawn, key=lambda column: not column.result.drifted), problems
 
 
-def _prediction(result: ColumnDrift, every: list[Sides]) -> list[tuple[ColumnDrift, Sides]]:
+def _prediction(result: ColumnDrift, every: Sequence[Sides]) -> list[tuple[ColumnDrift, Sides]]:
     """The output that the prediction's score was taken from: of several classes, the one named in its findings."""
-    return [(result, sides) for sides in every if len(every) == 1 or strongest(sides) in result.findings][:1]
+    return [(result, sides) for sides in every if len(every) == 1 or strongest(sides.name) in result.findings][:1]
 
 
 def _undrawable(result: ColumnDrift, sides: Sides) -> str | None:

@@ -1,22 +1,30 @@
 """Drift of a window against a version's snapshot: an alarm needs significance over everything judged, and materiality."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
-from driftgate.lifecycle.schema import ColumnKind, Schema, Task
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports.drift import categorical, numeric
-from driftgate.reports.drift.aspects import LEAST_USABLE, TOTAL_VARIATION, WASSERSTEIN, Aspect, Materiality, Pool, missing
-from driftgate.reports.drift.pool import pool, units
-from driftgate.reports.drift.reading import Sides, numbers, read, usable
-from driftgate.reports.drift.resampling import step_down
-from driftgate.reports.drift.words import described, evidently_score, strongest
+from driftgate.reports.drift.aspects import (
+    LEAST_USABLE,
+    TOTAL_VARIATION,
+    UNSEEN,
+    UNSEEN_SHARE,
+    WASSERSTEIN,
+    WEIGHTS,
+    Aspect,
+    Materiality,
+    missing,
+)
+from driftgate.reports.drift.surprise import holm, least_of_discrete
+from driftgate.reports.drift.words import described, evidently_score
+from driftgate.reports.profiles.categorical import CategoricalProfile
+from driftgate.reports.profiles.frame import FrameProfile
+from driftgate.reports.profiles.numeric import NumericProfile
 
 LEAST_ROWS = 50
 """Fewer rows (entities, where they repeat) on a side are too little evidence for any verdict."""
@@ -24,7 +32,42 @@ PREDICTION_SHARE = 0.2
 """Share of the level spent on the prediction, which is judged on rows of its own (the holdout); the columns share the rest."""
 PREDICTION = "prediction"
 
-Outputs = npt.NDArray[np.float64]
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One column of both sides: over all rows, and over those that count as independent of each other."""
+
+    reference: NumericProfile | CategoricalProfile
+    current: NumericProfile | CategoricalProfile
+    independent: tuple[NumericProfile | CategoricalProfile, NumericProfile | CategoricalProfile]
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.reference.name
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A column with the ways in which it can drift."""
+
+    sides: Sides
+    aspects: tuple[Aspect, ...]
+
+    @property
+    def unseen(self) -> Aspect | None:
+        """Its unseen levels; None where it is numeric or could not be judged."""
+        return next((aspect for aspect in self.aspects if aspect.method == UNSEEN), None)
+
+    @property
+    def others(self) -> tuple[Aspect, ...]:
+        """The rest: distribution and missing rate."""
+        return tuple(aspect for aspect in self.aspects if aspect.method != UNSEEN)
+
+    def shared(self) -> list[float]:
+        """The others' p-values, adjusted by their weights so that the least of them is one p-value for the column."""
+        total = sum(WEIGHTS[aspect.method] for aspect in self.others)
+        return [min(1.0, aspect.p_value * total / WEIGHTS[aspect.method]) for aspect in self.others]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +82,13 @@ class _Judged:
 def measure(
     model: str,
     version: int,
-    schema: Schema,
-    reference: pd.DataFrame,
-    holdout_outputs: Outputs | None,
-    current: pd.DataFrame,
-    current_outputs: Outputs | None,
+    reference: FrameProfile,
+    current: FrameProfile,
+    predictions: tuple[FrameProfile, FrameProfile] | None = None,
     *,
     level: float = 0.05,
     materiality: Materiality | None = None,
+    limits: Mapping[str, float] | None = None,
     seed: int = 0,
     problems: Sequence[str] = (),
 ) -> DriftMeasurement:
@@ -55,135 +97,164 @@ def measure(
     Args:
         model: the model's name.
         version: the version whose snapshot is the reference.
-        schema: frozen with the version.
-        reference: conformed rows of train and holdout, the holdout's last.
-        holdout_outputs: the version's outputs for the holdout, shape (rows,) or (rows, classes); None: not scored.
-        current: the window; columns may be missing, of another type, or unknown.
-        current_outputs: the version's outputs for the window; None: not scored.
+        reference: profile of the snapshot's rows, train and holdout.
+        current: profile of the window, read by the version's schema.
+        predictions: the version's outputs for the holdout and for the window; None: not scored.
         level: the designed chance of any false alarm, in (0, 1).
         materiality: least effects that matter; None for the defaults.
+        limits: by column, the least effect of its distribution that matters, in place of `materiality`'s.
         seed: of every random draw.
         problems: what was found wrong while the window was read; the measurement's own come after them.
 
     Raises:
         InvalidData: a side has no rows at all.
     """
-    if len(current) == 0 or len(reference) == 0:
-        side = "window" if len(current) == 0 else "reference"
+    if current.rows == 0 or reference.rows == 0:
+        side = "window" if current.rows == 0 else "reference"
         raise InvalidData(f"the {side} has no rows: drift needs rows on both sides")
-    limits = materiality or Materiality()
-    scored = holdout_outputs is not None and current_outputs is not None
-    read_columns = [(column.name, [read(column, reference, current)]) for column in schema.columns]
-    columns = _family(
-        read_columns, _pool(schema, reference, current, (seed, 0)), limits, level, share=1 - PREDICTION_SHARE if scored else 1.0
-    )
+    asked = materiality or Materiality()
+    share = 1.0 - PREDICTION_SHARE if predictions else 1.0
+    found = [examined(sides, _own(asked, (limits or {}).get(sides.name)), seed) for sides in paired(reference, current)]
+    columns = family(found, level, share)
     prediction = None
-    if holdout_outputs is not None and current_outputs is not None:
-        holdout = reference.iloc[max(len(reference) - len(holdout_outputs), 0) :]
-        scores = [(PREDICTION, outputs(schema, holdout_outputs, current_outputs))]
-        (prediction,) = _family(scores, _pool(schema, holdout, current, (seed, 1)), limits, level, share=PREDICTION_SHARE)
+    if predictions is not None:
+        outputs = [examined(sides, asked, seed) for sides in paired(*predictions)]
+        prediction = _strongest(family(outputs, level, PREDICTION_SHARE))
+    every = [*columns, *([prediction] if prediction else [])]
     return DriftMeasurement(
         model=model,
         version=version,
-        rows=len(current),
-        reference_rows=len(reference),
+        rows=current.rows,
+        reference_rows=reference.rows,
         level=level,
-        verdict=_overall([*columns, *([prediction] if prediction else [])]),
+        verdict=_overall(every),
         columns=columns,
         prediction=prediction,
-        problems=(*problems, *_problems(schema, current, columns, prediction)),
+        problems=(*problems, *_problems(current, every, prediction)),
         seed=seed,
     )
 
 
-def _family(
-    members: Sequence[tuple[str, list[Sides]]], where: Pool, limits: Materiality, level: float, *, share: float
-) -> tuple[ColumnDrift, ...]:
-    """One result per member, whose p-values are adjusted over all of them; the family may spend `share` of the level."""
-    found = [[aspect for sides in every for aspect in _aspects(sides, where, limits)] for _, every in members]
-    flat = [aspect for aspects in found for aspect in aspects]
-    surprises = np.column_stack([aspect.surprises for aspect in flat]) if flat else np.zeros((1, 0))
-    p_values = iter(np.minimum(step_down(surprises) / share, 1.0).tolist())
-    judged = [
-        [_Judged(aspect, p, p <= level and aspect.effect >= aspect.limit) for aspect, p in zip(aspects, p_values, strict=False)]
-        for aspects in found
-    ]
-    enough = min(len(where.reference), len(where.current)) >= LEAST_ROWS
-    return tuple(_column(name, every, aspects, enough) for (name, every), aspects in zip(members, judged, strict=True))
+def paired(reference: FrameProfile, current: FrameProfile) -> list[Sides]:
+    """The columns of the reference, each beside the window's."""
+    mine, theirs = reference.independent or reference, current.independent or current
+    return [Sides(column, current.columns[name], (mine.columns[name], theirs.columns[name])) for name, column in reference.columns.items()]
 
 
-def _aspects(sides: Sides, where: Pool, limits: Materiality) -> list[Aspect]:
-    """The ways in which the column can be judged; no distribution where a side holds too few values."""
-    before, after = usable(sides.reference), usable(sides.current)
-    rate = missing(sides.name, ~before, ~after, where, limits)
-    found = [rate] if rate else []
-    if min(before[where.reference].sum(), after[where.current].sum()) < LEAST_USABLE:
-        return found
-    if sides.kind is ColumnKind.NUMERIC:
-        values = (sides.reference.astype(np.float64), sides.current.astype(np.float64))
-        return [numeric.distribution(sides.name, *values, where, limits), *found]
-    levels = (sides.reference.astype(object), sides.current.astype(object))
-    return [*categorical.aspects(sides.name, *levels, where, limits), *found]
+def examined(sides: Sides, materiality: Materiality, seed: int) -> Examined:
+    """The ways in which the column can drift, with effects and p-values; no distribution where a side holds too few values."""
+    mine, theirs = sides.independent
+    sizes = (mine.rows, theirs.rows)
+    rates = sides.current.missing / max(sides.current.rows, 1) - sides.reference.missing / max(sides.reference.rows, 1)
+    rate = missing(rates, (mine.missing, mine.rows), (theirs.missing, theirs.rows), materiality)
+    found = (rate,) if rate else ()
+    if min(mine.held, theirs.held) < LEAST_USABLE:
+        return Examined(sides, found)
+    if isinstance(sides.reference, NumericProfile):
+        values = numeric.distribution(_atoms(sides.reference, sides.current), _atoms(mine, theirs), sizes, materiality, seed)
+        return Examined(sides, (values, *found))
+    everything, independent = _table(sides.reference, sides.current), _table(mine, theirs)
+    return Examined(sides, (*categorical.aspects(everything, independent, sizes, materiality, seed), *found))
 
 
-def _column(name: str, every: list[Sides], judged: list[_Judged], enough: bool) -> ColumnDrift:
-    drifted = enough and any(each.drifted for each in judged)
-    shown = _shown(judged, drifted)
+def family(members: Sequence[Examined], level: float, share: float) -> tuple[ColumnDrift, ...]:
+    """One result per column, whose p-values are adjusted over all of them; the family may spend `share` of the level.
+
+    Unseen levels are judged apart: one row on a level of which there is no other is as much as they ever show, and a share of each
+    column's level would never let it count. They spend what they can, the rest has what is left; how much that is hangs on how rare
+    the levels of both sides together are, not on which side they are on.
+    """
+    unseen = [aspect for member in members if (aspect := member.unseen)]
+    found = least_of_discrete([aspect.p_value for aspect in unseen], [aspect.attainable for aspect in unseen]) / (UNSEEN_SHARE * share)
+    unseen_p = iter(np.minimum(found, 1.0).tolist())
+    left = 1.0 - _spent(unseen, level * share) / (level * share)
+    shared = [member.shared() for member in members]
+    least = np.array([min(own, default=1.0) for own in shared])
+    factors = np.divide(holm(least), least, out=np.ones_like(least), where=least > 0) / (share * left)
+    results = []
+    for member, p_values, factor in zip(members, shared, factors.tolist(), strict=True):
+        own = zip(member.others, [min(1.0, p * factor) for p in p_values], strict=True)
+        judged = [*own, *([(member.unseen, next(unseen_p))] if member.unseen else [])]
+        results.append(_column(member.sides, judged, level))
+    return tuple(results)
+
+
+def _spent(unseen: Sequence[Aspect], level: float) -> float:
+    """The chance of a false alarm that unseen levels really take: the largest they can attain within their share of the level."""
+    candidates = sorted({p for aspect in unseen for p in aspect.attainable if p <= UNSEEN_SHARE * level}, reverse=True)
+    sums = least_of_discrete(candidates, [aspect.attainable for aspect in unseen])
+    return float(next((spent for spent in sums if spent <= UNSEEN_SHARE * level), 0.0))
+
+
+def _own(materiality: Materiality, limit: float | None) -> Materiality:
+    if limit is None:
+        return materiality
+    return replace(materiality, normalised_wasserstein=limit, total_variation=limit)
+
+
+def _atoms(*sides: NumericProfile | CategoricalProfile) -> tuple[numeric.Atoms, numeric.Atoms]:
+    first, second = (numeric.Atoms(side.values, side.counts) for side in sides if isinstance(side, NumericProfile))
+    return first, second
+
+
+def _table(*sides: NumericProfile | CategoricalProfile) -> categorical.Table:
+    first, second = ((side.levels, side.counts) for side in sides if isinstance(side, CategoricalProfile))
+    return categorical.table(first, second)
+
+
+def _column(sides: Sides, found: Sequence[tuple[Aspect, float]], level: float) -> ColumnDrift:
+    enough = min(side.rows for side in sides.independent) >= LEAST_ROWS
+    judged = [_Judged(aspect, p, enough and p <= level and aspect.effect >= aspect.limit) for aspect, p in found]
+    drifted = any(each.drifted for each in judged)
+    shown = _shown(judged, drifted=drifted)
     measured = any(each.aspect.method in (WASSERSTEIN, TOTAL_VARIATION) for each in judged)
-    first = next((sides for sides in every if shown and sides.name == shown.aspect.column), every[0])
-    method, score = evidently_score(first)
+    method, score = evidently_score(sides.reference, sides.current)
     return ColumnDrift(
-        name=name,
+        name=sides.name,
         method=shown.aspect.method if shown else "none",
         score=shown.aspect.effect if shown else None,
         p_value=shown.p_value if shown and enough else None,
         limit=shown.aspect.limit if shown else None,
         drifted=drifted,
         verdict=Verdict.FAIL if drifted else Verdict.PASS if enough and measured else Verdict.UNDECIDED,
-        rows=len(first.current),
-        reference_rows=len(first.reference),
-        findings=_findings(name, first, judged, shown, enough=enough, measured=measured),
+        rows=sides.current.rows,
+        reference_rows=sides.reference.rows,
+        findings=_findings(sides, judged, shown, measured=measured),
         evidently_method=method,
         evidently_score=score,
     )
 
 
-def _shown(judged: list[_Judged], drifted: bool) -> _Judged | None:
+def _shown(judged: list[_Judged], *, drifted: bool) -> _Judged | None:
     """The aspect that a column's score is taken from: the drifted one furthest beyond its limit, else the distribution."""
     among = [each for each in judged if each.drifted] if drifted else []
     among = among or [each for each in judged if each.aspect.method in (WASSERSTEIN, TOTAL_VARIATION)] or judged
-    return max(among, key=lambda each: each.aspect.effect / each.aspect.limit, default=None)
+    return max(among, key=lambda each: each.aspect.effect / max(each.aspect.limit, 1e-12), default=None)
 
 
-def _findings(name: str, sides: Sides, judged: list[_Judged], shown: _Judged | None, *, enough: bool, measured: bool) -> tuple[str, ...]:
-    words = [*described(sides, enough and any(each.drifted for each in judged))]
-    if sides.name != name:
-        words.insert(0, strongest(sides))
+def _findings(sides: Sides, judged: list[_Judged], shown: _Judged | None, *, measured: bool) -> tuple[str, ...]:
+    words = [*described(sides.reference, sides.current, drifted=any(each.drifted for each in judged))]
     if not measured:
         words.append(f"fewer than {LEAST_USABLE} usable values on a side: the distribution could not be judged")
-    if enough:
-        words.extend(
-            f"{each.aspect.method} drifted too: {each.aspect.effect:.4g}, limit {each.aspect.limit:.4g}, p {each.p_value:.3g}"
-            for each in judged
-            if each.drifted and each is not shown
-        )
+    words.extend(
+        f"{each.aspect.method} drifted too: {each.aspect.effect:.4g}, limit {each.aspect.limit:.4g}, p {each.p_value:.3g}"
+        for each in judged
+        if each.drifted and each is not shown
+    )
     return tuple(words)
 
 
-def _pool(schema: Schema, reference: pd.DataFrame, current: pd.DataFrame, seed: tuple[int, int]) -> Pool:
-    rng = np.random.default_rng(seed)
-    entity = schema.entity
-    sides = [units(frame[entity] if entity in frame.columns else None, len(frame), rng) for frame in (reference, current)]
-    return pool(sides[0], sides[1], rng)
+def strongest(name: str) -> str:
+    """The finding that names which of several outputs the prediction's score was taken from."""
+    return f"strongest in {name}"
 
 
-def outputs(schema: Schema, holdout: Outputs, current: Outputs) -> list[Sides]:
-    """Outputs as columns: the positive class's probability, every class's where there are more than two, or the predicted value."""
-    if schema.task is Task.REGRESSION or holdout.ndim == 1:
-        return [numbers(PREDICTION, holdout, current)]
-    if schema.task is Task.BINARY:
-        return [numbers(PREDICTION, holdout[:, 1], current[:, 1])]
-    return [numbers(f"P({label})", holdout[:, at], current[:, at]) for at, label in enumerate(schema.classes)]
+def _strongest(outputs: Sequence[ColumnDrift]) -> ColumnDrift:
+    """The prediction as one result: of several classes' probabilities the one that drifted most."""
+    if len(outputs) == 1:
+        return replace(outputs[0], name=PREDICTION)
+    found = max(outputs, key=lambda column: (column.drifted, (column.score or 0.0) / max(column.limit or 0.0, 1e-12)))
+    return replace(found, name=PREDICTION, findings=(strongest(found.name), *found.findings))
 
 
 def _overall(every: Sequence[ColumnDrift]) -> Verdict:
@@ -191,20 +262,12 @@ def _overall(every: Sequence[ColumnDrift]) -> Verdict:
     return next((verdict for verdict in (Verdict.FAIL, Verdict.PASS) if verdict in verdicts), Verdict.UNDECIDED)
 
 
-def _problems(schema: Schema, current: pd.DataFrame, columns: Sequence[ColumnDrift], prediction: ColumnDrift | None) -> list[str]:
-    known = {*schema.features, schema.target, schema.entity, schema.time}
-    found = [
-        f"column {name!r} is not in the window; it is judged as all missing" for name in schema.features if name not in current.columns
-    ]
-    found += [
-        f"column {name!r} is new in the window; the version does not know it, so it is not judged"
-        for name in current.columns
-        if name not in known
-    ]
-    every = [*columns, *([prediction] if prediction else [])]
+def _problems(current: FrameProfile, every: Sequence[ColumnDrift], prediction: ColumnDrift | None) -> list[str]:
+    found = [f"column {name!r} is not in the window; it is judged as all missing" for name in current.lost]
+    found += [f"column {name!r} is new in the window; the version does not know it, so it is not judged" for name in current.new]
     if all(column.verdict is Verdict.UNDECIDED for column in every):
         found.append(
-            f"too little evidence: {len(current)} rows in the window, and every side needs {LEAST_ROWS} (entities, where they repeat)"
+            f"too little evidence: {current.rows} rows in the window, and every side needs {LEAST_ROWS} (entities, where they repeat)"
         )
     else:
         found += [

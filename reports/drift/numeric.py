@@ -1,119 +1,187 @@
-"""Drift of a numeric column: Wasserstein distance as the effect, Anderson-Darling together with Wasserstein as the test."""
+"""Drift of a numeric column: Wasserstein distance as the effect; as the test three statistics that find different drifts together."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, Pool, beside_chance
-from driftgate.reports.drift.resampling import FloatArray, IntArray, surprise
+from driftgate.reports.drift import nulls, surprise
+from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, beside_chance
+from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
-BINS = 1_000
-"""Cells that pooled values are tested in; ties share a cell, and effects are computed from the values themselves."""
+CELLS = 96
+"""Cells of equal counts that pooled values are tested in, beside finer ones towards both ends."""
+LEAST_EXPECTED = 2.0
+"""A rank is looked at on its own where each side expects at least so many rows beyond it."""
 NORMAL_IQR = 1.349
 WINSOR = 0.01
 FENCE = 3.0
 EVIDENTLY_LEAST_DEVIATION = 0.001
 
 
-def wasserstein(reference: FloatArray, current: FloatArray) -> float:
-    """The first Wasserstein distance: area between the distribution functions, in the values' unit. No NaN, no empty side."""
-    before, after = np.sort(reference), np.sort(current)
-    every = np.sort(np.concatenate([before, after]))
-    below, above = (np.searchsorted(side, every[:-1], side="right") / len(side) for side in (before, after))
-    return float(np.sum(np.abs(below - above) * np.diff(every)))
+@dataclass(frozen=True, slots=True)
+class Atoms:
+    """The distinct values of one side, ascending, and how often each occurs; shapes (k,). At least one value."""
+
+    values: Floats
+    counts: Ints
+
+    @property
+    def rows(self) -> int:
+        """The number of values."""
+        return int(self.counts.sum())
+
+    def quantile(self, share: float) -> float:
+        """The smallest value that at least that share of the values does not exceed."""
+        cumulated = np.cumsum(self.counts)
+        return float(self.values[min(int(np.searchsorted(cumulated, share * cumulated[-1], side="left")), len(self.values) - 1)])
+
+    def deviation(self) -> float:
+        """The population's standard deviation."""
+        mean = float(self.values @ self.counts) / self.rows
+        return float(np.sqrt(((self.values - mean) ** 2) @ self.counts / self.rows))
 
 
-def kolmogorov_smirnov(reference: FloatArray, current: FloatArray) -> float:
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """Both sides' distinct values, ascending, and how many values of each side do not exceed them; shapes (k,)."""
+
+    values: Floats
+    reference: Ints
+    window: Ints
+
+    @property
+    def gaps(self) -> Floats:
+        """The difference of the distribution functions between neighbouring values, shape (k - 1,)."""
+        return np.asarray(self.window[:-1] / self.window[-1] - self.reference[:-1] / self.reference[-1], dtype=np.float64)
+
+
+def pool(reference: Atoms, window: Atoms) -> Pooled:
+    """Both sides together."""
+    values = np.concatenate([reference.values, window.values])
+    # Two ascending runs: a stable sort merges them in one pass.
+    order = np.argsort(values, kind="stable")
+    values = values[order]
+    mine = np.concatenate([reference.counts, np.zeros_like(window.counts)])[order].cumsum()
+    theirs = np.concatenate([np.zeros_like(reference.counts), window.counts])[order].cumsum()
+    last = np.append(values[1:] != values[:-1], True)
+    return Pooled(values[last], mine[last], theirs[last])
+
+
+def wasserstein(pooled: Pooled, low: float = -np.inf, high: float = np.inf) -> float:
+    """The first Wasserstein distance, values drawn in to [low, high]: area between the distribution functions, in the values' unit."""
+    return float(np.abs(pooled.gaps) @ np.diff(np.clip(pooled.values, low, high)))
+
+
+def kolmogorov_smirnov(pooled: Pooled) -> float:
     """The largest gap between the two distribution functions, in [0, 1]. Shown because people know it; not judged."""
-    every = np.concatenate([reference, current])
-    below, above = (np.searchsorted(np.sort(side), every, side="right") / len(side) for side in (reference, current))
-    return float(np.max(np.abs(below - above)))
+    return float(np.max(np.abs(pooled.gaps), initial=0.0))
 
 
-def evidently_wasserstein(reference: FloatArray, current: FloatArray) -> float:
+def evidently_wasserstein(pooled: Pooled, reference: Atoms) -> float:
     """Evidently 0.7's "Wasserstein distance (normed)": over the reference's population standard deviation, at least 0.001."""
-    return wasserstein(reference, current) / max(float(np.std(reference)), EVIDENTLY_LEAST_DEVIATION)
+    return wasserstein(pooled) / max(reference.deviation(), EVIDENTLY_LEAST_DEVIATION)
 
 
-def spread(reference: FloatArray, current: FloatArray) -> float:
+def spread(reference: Atoms, window: Atoms) -> float:
     """The unit of a material shift: the smaller of the reference's standard deviation and a robust one.
 
     Robust: interquartile range / 1.349, or where that is 0 the deviation of values winsorised at 1 %; one outlier in the
     reference moves neither. A constant reference has no unit of its own: then it is the deviation of both sides together,
     and 1 where both hold one and the same value.
     """
-    low, first, third, high = np.quantile(reference, (WINSOR, 0.25, 0.75, 1 - WINSOR))
-    robust = (third - first) / NORMAL_IQR or float(np.std(np.clip(reference, low, high)))
-    deviation = float(np.std(reference))
+    low, first, third, high = (reference.quantile(share) for share in (WINSOR, 0.25, 0.75, 1 - WINSOR))
+    robust = (third - first) / NORMAL_IQR or Atoms(np.clip(reference.values, low, high), reference.counts).deviation()
+    deviation = reference.deviation()
     found = min(deviation, robust) if robust > 0 else deviation
-    if found > np.finfo(np.float64).eps * float(np.max(np.abs(reference), initial=0.0)):
-        return float(found)
-    return float(np.std(np.concatenate([reference, current]))) or 1.0
+    if found > np.finfo(np.float64).eps * float(np.max(np.abs(reference.values))):
+        return found
+    both = Atoms(np.concatenate([reference.values, window.values]), np.concatenate([reference.counts, window.counts]))
+    return both.deviation() or 1.0
 
 
-def distribution(column: str, reference: FloatArray, current: FloatArray, pool: Pool, materiality: Materiality) -> Aspect:
-    """The drift of the column's values; NaN is missing and left out. Both sides hold at least one value."""
-    before, after = (side[np.isfinite(side)] for side in (reference, current))
-    unit = spread(before, after)
-    low, high = fence(before, after, unit)
-    codes, centres = _cells(np.concatenate([reference[pool.reference], current[pool.current]]))
-    totals = np.bincount(codes, minlength=len(centres) + 1)[1:].astype(np.float64)
-    scales = (centres, np.clip(centres, low, high))
-    draws = pool.labels.apply(codes, len(centres) + 1, lambda table: _statistics(table[:, 1:], totals, scales))
-    chance = float(draws[1:, 2].mean()) / unit * pool.inflation
-    return Aspect(
-        column=column,
-        method=WASSERSTEIN,
-        effect=wasserstein(np.clip(before, low, high), np.clip(after, low, high)) / unit,
-        limit=beside_chance(materiality.normalised_wasserstein, chance),
-        chance=chance,
-        surprises=surprise(draws[:, :2]).max(axis=1),
-    )
-
-
-def fence(reference: FloatArray, current: FloatArray, unit: float) -> tuple[float, float]:
+def fence(reference: Atoms, window: Atoms, unit: float) -> tuple[float, float]:
     """The range that values are drawn in to for the effect: FENCE units beyond the central 98 % of both sides.
 
     Without it one value of 1e6 in the reference would move the distance by more than any drift of the rest, in the data and
-    in every relabelling alike.
+    in every random labelling alike.
     """
-    low = min(float(np.quantile(side, WINSOR, method="inverted_cdf")) for side in (reference, current))
-    high = max(float(np.quantile(side, 1 - WINSOR, method="inverted_cdf")) for side in (reference, current))
+    low = min(reference.quantile(WINSOR), window.quantile(WINSOR))
+    high = max(reference.quantile(1 - WINSOR), window.quantile(1 - WINSOR))
     return low - FENCE * unit, high + FENCE * unit
 
 
-def _cells(values: FloatArray) -> tuple[IntArray, FloatArray]:
-    """A cell for each value (0: missing) and the mean value of the cells from 1 on, ascending.
+def distribution(
+    everything: tuple[Atoms, Atoms], independent: tuple[Atoms, Atoms], sizes: tuple[int, int], materiality: Materiality, seed: int
+) -> Aspect:
+    """The drift of the column's values.
+
+    Args:
+        everything: the values of all rows of reference and window; the effect is measured on them.
+        independent: of the rows that count as independent; the test is made on them.
+        sizes: how many rows count as independent, with or without a value.
+        materiality: the least effect that matters.
+        seed: of the random labels.
+    """
+    unit = spread(*everything)
+    low, high = fence(*everything, unit)
+    pooled = pool(*independent)
+    ends, centres = _cells(pooled)
+    observed = _observed(pooled, ends)
+    total = int(pooled.reference[-1] + pooled.window[-1])
+    null = nulls.chance((pooled.reference + pooled.window)[ends], total, *sizes, seed)
+    widths = np.diff(np.column_stack([centres, np.clip(centres, low, high)]), axis=0)
+    least = LEAST_EXPECTED / min(pooled.reference[-1], pooled.window[-1])
+    fenced = np.abs(null.gaps) @ widths[:, 1]
+    chance = float(fenced.mean()) / nulls.scale(float(pooled.reference[-1]), float(pooled.window[-1])) / unit
+    return Aspect(
+        method=WASSERSTEIN,
+        effect=wasserstein(pooled if _same(everything, independent) else pool(*everything), low, high) / unit,
+        limit=beside_chance(materiality.normalised_wasserstein, chance),
+        chance=chance,
+        p_value=surprise.strongest_of(_statistics(observed, widths[:, 0], least)[0], _statistics(null, widths[:, 0], least)),
+    )
+
+
+def _same(first: tuple[Atoms, Atoms], second: tuple[Atoms, Atoms]) -> bool:
+    """Whether the sides are the very same arrays, as they are where every row counts as independent."""
+    return all(mine.values is other.values and mine.counts is other.counts for mine, other in zip(first, second, strict=True))
+
+
+def _cells(pooled: Pooled) -> tuple[Ints, Floats]:
+    """Where the cells end but for the last one, as positions in `pooled.values`, and the mean value of each cell.
 
     Cells depend on the pooled values only, never on their labels, so that a test in cells is as exact as one in values.
     """
-    held = np.isfinite(values)
-    codes = np.zeros(len(values), dtype=np.int64)
-    if not held.any():
-        return codes, np.zeros(1)
-    distinct = np.unique(values[held])
-    if len(distinct) > BINS:
-        edges = np.unique(np.quantile(values[held], np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf"))
-        cell = np.searchsorted(edges, values[held], side="left")
+    below = pooled.reference + pooled.window
+    rows = int(below[-1])
+    if len(below) <= CELLS:
+        ends = np.arange(len(below))
     else:
-        cell = np.searchsorted(distinct, values[held])
-    _, cell = np.unique(cell, return_inverse=True)
-    codes[held] = cell + 1
-    return codes, np.bincount(cell, weights=values[held]) / np.bincount(cell)
+        fine = 2 ** np.arange(int(np.log2(rows / CELLS)) + 1)
+        wanted = np.unique(np.concatenate([np.linspace(0, rows, CELLS + 1)[1:], fine, rows - fine]))
+        ends = np.unique(np.searchsorted(below, wanted, side="left"))
+    counts = np.diff(below, prepend=0)
+    sums = np.diff((pooled.values * counts).cumsum()[ends], prepend=0.0)
+    return ends[:-1], sums / np.diff(below[ends], prepend=0)
 
 
-def _statistics(window: FloatArray, totals: FloatArray, scales: tuple[FloatArray, FloatArray]) -> FloatArray:
-    """Wasserstein distance, Anderson-Darling statistic and fenced distance of each row of window counts; 0 where a side is empty.
+def _observed(pooled: Pooled, ends: Ints) -> Gaps:
+    below = (pooled.reference + pooled.window)[ends]
+    factor = nulls.scale(float(pooled.reference[-1]), float(pooled.window[-1]))
+    gap = pooled.window[ends] / pooled.window[-1] - pooled.reference[ends] / pooled.reference[-1]
+    return Gaps(gap[None, :] * factor, below / (pooled.reference[-1] + pooled.window[-1]))
 
-    Anderson-Darling: Scholz and Stephens (1987), equation 6 (ties allowed) for two samples, without its constant factor.
+
+def _statistics(found: Gaps, widths: Floats, least: float) -> Floats:
+    """Wasserstein distance, Anderson-Darling statistic and the largest standardised gap of each row of gaps, shape (rows, 3).
+
+    Anderson-Darling: Scholz and Stephens (1987), equation 6 (ties allowed) for two samples, without its constant factor. The
+    largest gap (in standard deviations, squared: Anderson and Darling 1952, section 5) is what finds a few rows far out in a tail.
     """
-    rows = totals.sum()
-    inside = window.sum(axis=1, keepdims=True)
-    outside = rows - inside
-    below = np.cumsum(window, axis=1)[:, :-1]
-    pooled = np.cumsum(totals)[:-1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = below / inside - (pooled - below) / outside
-        weight = totals[:-1] / rows / ((pooled / rows) * (1 - pooled / rows))
-        distance, fenced = (np.abs(gap) @ np.diff(centres) for centres in scales)
-        darling = (gap**2 @ weight) * (inside * outside)[:, 0] / rows
-    found = np.column_stack([distance, darling, fenced])
-    return np.where(np.isfinite(found), found, 0.0)
+    if not found.gaps.shape[1]:
+        return np.zeros((len(found.gaps), 3))
+    variance = found.shares * (1 - found.shares)
+    squares = found.gaps**2
+    near = (found.shares >= least) & (1 - found.shares >= least)
+    highest = (squares[:, near] / variance[near]).max(axis=1) if near.any() else np.zeros(len(squares))
+    return np.column_stack([np.abs(found.gaps) @ widths, squares @ (np.diff(found.shares, prepend=0.0) / variance), highest])

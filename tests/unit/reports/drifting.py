@@ -8,6 +8,7 @@ import pandas as pd
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.reports.drift.measure import measure
+from driftgate.reports.profiles.frame import outputs_profile, profile
 
 SCHEMA = Schema(
     task=Task.BINARY,
@@ -44,9 +45,16 @@ def outputs(frame: pd.DataFrame) -> np.ndarray:
     return np.column_stack([1 - positive, positive])
 
 
-def measured(reference: pd.DataFrame, current: pd.DataFrame, schema: Schema = SCHEMA, **options: Any) -> DriftMeasurement:
-    """Drift of the columns alone, without outputs."""
-    return measure("churn", 1, schema, reference, None, current, None, **options)
+def measured(
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    schema: Schema = SCHEMA,
+    scored: tuple[np.ndarray, np.ndarray] | None = None,
+    **options: Any,
+) -> DriftMeasurement:
+    """Drift of the columns, and with outputs of holdout and window that of the prediction."""
+    predictions = (outputs_profile(schema, scored[0]), outputs_profile(schema, scored[1])) if scored else None
+    return measure("churn", 1, profile(reference, schema), profile(current, schema), predictions, **options)
 
 
 def column(measurement: DriftMeasurement, name: str) -> ColumnDrift:

@@ -9,7 +9,6 @@ from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.schema import Column, ColumnKind, Task
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports.drift.aspects import Materiality
-from driftgate.reports.drift.measure import measure
 from tests.unit.reports.drifting import SCHEMA, column, measured, outputs, rows
 
 
@@ -24,7 +23,7 @@ def window() -> pd.DataFrame:
 
 
 def test_rows_of_one_distribution_do_not_drift(reference, window):
-    found = measure("churn", 3, SCHEMA, reference, outputs(reference[-200:]), window, outputs(window))
+    found = measured(reference, window, SCHEMA, (outputs(reference[-200:]), outputs(window)))
 
     assert found.verdict is Verdict.PASS
     assert found.drifted == ()
@@ -204,7 +203,7 @@ def test_numbers_outside_the_reference_range_are_a_finding(reference, window):
 def test_prediction_drift_is_judged_against_the_holdout_only(reference, window):
     moved = outputs(window.assign(age=window["age"] + 8))
 
-    found = measure("churn", 1, SCHEMA, reference, outputs(reference[-200:]), window, moved)
+    found = measured(reference, window, SCHEMA, (outputs(reference[-200:]), moved))
 
     assert found.drifted == ("prediction",)
     assert found.prediction.method == "normalised_wasserstein"
@@ -215,7 +214,7 @@ def test_a_multiclass_prediction_names_the_class_that_moved_most(reference, wind
     rng = np.random.default_rng(0)
     holdout, now = rng.dirichlet([1, 1, 1], 200), rng.dirichlet([1, 1, 6], 150)
 
-    found = measure("churn", 1, schema, reference, holdout, window, now)
+    found = measured(reference, window, schema, (holdout, now))
 
     assert found.prediction.drifted
     assert "strongest in P(c)" in found.prediction.findings
@@ -224,7 +223,7 @@ def test_a_multiclass_prediction_names_the_class_that_moved_most(reference, wind
 def test_a_regression_prediction_is_the_predicted_value(reference, window):
     schema = replace(SCHEMA, task=Task.REGRESSION, classes=())
 
-    found = measure("churn", 1, schema, reference, reference["age"].to_numpy()[-200:], window, window["age"].to_numpy() + 9)
+    found = measured(reference, window, schema, (reference["age"].to_numpy()[-200:], window["age"].to_numpy() + 9))
 
     assert found.prediction.drifted
 
@@ -233,7 +232,7 @@ def test_null_outputs_drift_by_their_rate(reference, window):
     now = outputs(window)
     now[:30] = np.nan
 
-    found = measure("churn", 1, SCHEMA, reference, outputs(reference[-200:]), window, now)
+    found = measured(reference, window, SCHEMA, (outputs(reference[-200:]), now))
 
     assert (found.prediction.drifted, found.prediction.method) == (True, "missing_rate")
 
@@ -270,3 +269,22 @@ def test_more_rows_than_are_relabelled_still_score_all_of_them():
     age = column(found, "age")
     assert age.drifted
     assert (age.rows, age.reference_rows) == (300, 25_000)
+
+
+def test_one_row_on_a_level_like_no_other_is_enough_where_no_level_is_rare(reference, window):
+    window.loc[window.index[0], "plan"] = "trial"
+
+    plan = column(
+        measured(reference.sample(5_000, replace=True, random_state=0), window[:90], materiality=Materiality(unseen_mass=0.005)), "plan"
+    )
+
+    assert (plan.drifted, plan.method) == (True, "unseen_mass")
+    assert plan.p_value == pytest.approx(90 / 5_090 / 0.4, rel=0.02)
+
+
+def test_unseen_levels_are_no_alarm_where_every_level_is_rare(reference, window):
+    ids = [f"id{at}" for at in range(750)]
+
+    found = measured(reference.assign(city=ids[:600]), window.assign(city=ids[600:]))
+
+    assert not column(found, "city").drifted

@@ -1,0 +1,1 @@
+"""Judgement: measurements and limits in, findings out; pure functions."""

@@ -1,0 +1,111 @@
+"""What chance does to the counts of a pooled column, once nothing distinguishes the window's rows from the reference's.
+
+Which rows are called the window is then a random draw without replacement from the pooled rows, and everything that is tested is a
+function of how many of its rows fall below a rank. So all that is needed of a column is a table of counts, never its rows.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+DRAWS = 2_000
+"""Random labellings. p-values beyond what they can show follow the tail: see `surprise.tail`."""
+FEW = 2_000
+"""Below so many rows on the smaller side labels are dealt one by one; from there on the counts are normal (Hajek 1960)."""
+MOST_ROWS = 12_000
+"""Rows that are dealt. Beyond, the larger side is dealt as if it had fewer: its size hardly matters to the smaller one's noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Random labels of `reference + window` pooled rows. `below`: shape (DRAWS, rows dealt + 1), window rows among the first r."""
+
+    below: npt.NDArray[np.uint16]
+    window: int
+
+    def counts(self, shares: Floats) -> tuple[Floats, Floats]:
+        """Of pooled rows up to each share: the window's and all, shapes (DRAWS, k) and (k,)."""
+        ranks = np.rint(shares * (self.below.shape[1] - 1)).astype(np.int64)
+        return self.below[:, ranks].astype(np.float64), ranks.astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The window's share below a rank less the reference's, times sqrt(n m / (n + m)), observed or under chance, shape (draws, k).
+
+    `shares`: of all pooled values that lie below the rank, shape (k,).
+    """
+
+    gaps: Floats
+    shares: Floats
+
+
+def scale(reference: float, window: float) -> float:
+    """sqrt(n m / (n + m)): what a difference of two means is multiplied with so that its noise does not hang on the sizes."""
+    return math.sqrt(reference * window / (reference + window))
+
+
+def chance(pooled: Ints, held: int, reference: int, window: int, seed: int) -> Gaps:
+    """The gaps at each boundary under random labels.
+
+    Args:
+        pooled: cumulated counts of both sides at the boundaries, ascending, each below `held`.
+        held: pooled rows that hold a value. The others are dealt too: how many of them each side gets is chance as well.
+        reference: rows of the reference, with or without a value.
+        window: rows of the window.
+        seed: of the labels.
+    """
+    return _chance(np.asarray(pooled, dtype=np.int64).tobytes(), held, reference, window, seed)
+
+
+@lru_cache(maxsize=32)
+def _chance(boundaries: bytes, held: int, reference: int, window: int, seed: int) -> Gaps:
+    # Columns without ties or missing values have the same boundaries, and so share one answer.
+    pooled = np.frombuffer(boundaries, dtype=np.int64)
+    if min(reference, window) >= FEW:
+        return _normal(pooled / held, seed)
+    draw = _dealt(*_sizes(reference, window), seed)
+    # The last column counts the rows that hold a value; those without one are dealt behind them.
+    inside, totals = draw.counts(np.append(pooled, held) / (reference + window))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest = totals[-1] - inside[:, -1:]
+        gap = inside[:, :-1] / inside[:, -1:] - (totals[:-1] - inside[:, :-1]) / rest
+        gap *= np.sqrt(inside[:, -1:] * rest / totals[-1])
+    return Gaps(np.nan_to_num(gap, nan=0.0, posinf=0.0, neginf=0.0), pooled / held)
+
+
+@lru_cache(maxsize=64)
+def _steps(boundaries: int, seed: int) -> Floats:
+    steps = np.random.default_rng((seed, boundaries)).standard_normal((DRAWS, boundaries + 1))
+    steps.flags.writeable = False
+    return steps
+
+
+def _normal(shares: Floats, seed: int) -> Gaps:
+    """A Brownian bridge at the shares: the limit of the gaps for large samples, whatever their sizes (Doob 1949)."""
+    widths = np.diff(np.concatenate([[0.0], shares, [1.0]]))
+    path = np.cumsum(_steps(len(shares), seed) * np.sqrt(np.maximum(widths, 0.0)), axis=1)
+    return Gaps(path[:, :-1] - shares * path[:, -1:], shares)
+
+
+def _sizes(reference: int, window: int) -> tuple[int, int]:
+    if reference + window <= MOST_ROWS:
+        return reference, window
+    return (MOST_ROWS - window, window) if window < reference else (reference, MOST_ROWS - reference)
+
+
+@lru_cache(maxsize=3)
+def _dealt(reference: int, window: int, seed: int) -> Draw:
+    labels = np.zeros((DRAWS, reference + window), dtype=np.uint8)
+    labels[:, :window] = 1
+    np.random.default_rng((seed, reference, window)).permuted(labels, axis=1, out=labels)
+    below = np.zeros((DRAWS, reference + window + 1), dtype=np.uint16)
+    np.cumsum(labels, axis=1, dtype=np.uint16, out=below[:, 1:])
+    return Draw(below, window)

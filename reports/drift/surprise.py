@@ -1,0 +1,97 @@
+"""How surprising statistics are under chance, p-values beyond the draws, and what many of them at once may claim."""
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from driftgate.reports.drift.gamma import log_upper_tail
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+ANCHOR = 40
+"""The draws that the tail beyond is hung on."""
+LEAST_SKEW = 0.05
+LEAST_TAIL = 1e-300
+CONSTANT = 1e-12
+RELATIVE = 1e-9
+GRID = 500
+
+
+def strongest_of(observed: Floats, null: Floats) -> float:
+    """The p-value of the most surprising of several statistics, for testing them together.
+
+    Args:
+        observed: shape (statistics,); a larger value is more surprising.
+        null: shape (draws, statistics), under chance, each draw of all statistics together.
+    """
+    surprises = _surprise(np.vstack([observed, null])).max(axis=1)
+    return tail(float(surprises[0]), surprises[1:])
+
+
+def tail(observed: float, null: Floats) -> float:
+    """The chance of a surprise at least as large.
+
+    Counted among the draws (the observed one included, so never 0 by luck) as long as `ANCHOR` of them are as large. Beyond, surprises
+    are -ln p of their statistics, whose tail falls as exp(-surprise) up to a constant, and that constant is read off at the anchor.
+    """
+    reached = int((null >= observed).sum())
+    if reached >= ANCHOR or len(null) <= ANCHOR:
+        return (1 + reached) / (1 + len(null))
+    anchor = float(np.partition(null, len(null) - ANCHOR)[len(null) - ANCHOR])
+    return float((1 + ANCHOR) / (1 + len(null)) * np.exp(-max(observed - anchor, 0.0)))
+
+
+def holm(p_values: Floats) -> Floats:
+    """p-values adjusted so that the chance of any false alarm among them is kept, however they depend on each other (Holm 1979)."""
+    if not len(p_values):
+        return p_values
+    order = np.argsort(p_values, kind="stable")
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def least_of_discrete(p_values: Sequence[float], attainable: Sequence[Sequence[float]]) -> Floats:
+    """The chance that the least of several discrete p-values is as small as each of these, shape (p-values,).
+
+    Each test counts with the largest p-value at most as large that it can attain: one that has next to none costs nothing. Right under
+    any dependence (Westfall and Wolfinger 1997, the discrete Bonferroni adjustment).
+    """
+    ordered = [np.array(sorted(own)) for own in attainable]
+
+    def spent(p_value: float) -> float:
+        places = [int(np.searchsorted(own, p_value * (1 + RELATIVE), side="right")) for own in ordered]
+        return min(1.0, sum(float(own[place - 1]) for own, place in zip(ordered, places, strict=True) if place))
+
+    return np.array([spent(p_value) for p_value in p_values])
+
+
+def _surprise(statistics: Floats) -> Floats:
+    """-ln of the upper tail of each statistic, by a Pearson type III curve with the mean, variance and skewness of the draws.
+
+    Statistics here are surprising by being large only; up to the mean, or where one never varies, the surprise is 0. The curve puts
+    different statistics on one scale; what counts in the end is the rank among draws that went through the same curve.
+    """
+    null = statistics[1:]
+    mean, spread = null.mean(axis=0), null.std(axis=0)
+    varies = spread > CONSTANT * (1 + np.abs(mean))
+    deviates = (statistics - mean) / np.where(varies, spread, 1.0)
+    skew = np.maximum((deviates[1:] ** 3).mean(axis=0), LEAST_SKEW)
+    curves = [
+        _curve(column, float(bend)) if moves else np.zeros(len(column))
+        for column, bend, moves in zip(deviates.T, skew, varies, strict=True)
+    ]
+    return np.column_stack(curves)
+
+
+def _curve(deviates: Floats, skew: float) -> Floats:
+    """-ln of the upper tail of the Pearson type III distribution with mean 0, variance 1 and that skewness; 0 up to the mean."""
+    shape = 4 / skew**2
+    # The curve is smooth and the draws are many: it is drawn once and read off.
+    grid = np.linspace(0.0, max(float(deviates.max()), 1e-9), GRID)
+    values = -np.maximum(log_upper_tail(shape, shape + 2 * grid / skew), math.log(LEAST_TAIL))
+    return np.where(deviates > 0, np.interp(deviates, grid, values), 0.0)
