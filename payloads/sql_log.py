@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, or_, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -15,6 +14,8 @@ from driftgate.payloads.rows import Row, decoded
 from driftgate.payloads.tables import payloads, watermarks
 
 CHUNK = 5000
+ROW = [payloads.c[name] for name in Row._fields]
+"""The columns of a row, in its order."""
 
 
 class SqlLog:
@@ -44,9 +45,9 @@ class SqlLog:
 
     def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
         """The payloads of the window, by event time, then id; of one version where one is asked, shadow payloads only with `shadows`."""
-        query = select(payloads).where(_within(model, window, version, shadows=shadows))
+        query = select(*ROW).where(_within(model, window, version, shadows=shadows))
         with answering(), self._readers.connect() as connection:
-            found = [_payload(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+            found = [decoded(Row._make(row)) for row in connection.execute(query)]
         # Here and not in SQL: databases order text in their own ways.
         return sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id))
 
@@ -59,10 +60,10 @@ class SqlLog:
         stays open. What arrives meanwhile is in, where it lies ahead.
         """
         wanted = _within(model, window, version, shadows=shadows)
-        query = select(payloads).order_by(payloads.c.event_time, payloads.c.prediction_id).limit(chunk)
+        query = select(*ROW).order_by(payloads.c.event_time, payloads.c.prediction_id).limit(chunk)
         while True:
             with answering(), self._readers.connect() as connection:
-                found = [_payload(row._mapping) for row in connection.execute(query.where(wanted))]  # noqa: SLF001 - the same
+                found = [decoded(Row._make(row)) for row in connection.execute(query.where(wanted))]
             if found:
                 yield found
             if len(found) < chunk:
@@ -109,10 +110,6 @@ def _within(model: str, window: Window, version: int | None, *, shadows: bool) -
     if not shadows:
         conditions.append(payloads.c.shadow_of.is_(None))
     return and_(*conditions)
-
-
-def _payload(row: Mapping[Any, Any]) -> Payload:
-    return decoded(Row(**{name: row[name] for name in Row._fields}))
 
 
 def ignoring(connection: Connection, table: Table) -> Insert:

@@ -1,11 +1,28 @@
 """Every part of a running Driftgate, each behind its port."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.flows.promoting import Desk
-from driftgate.lifecycle.ports import DriftMeter, Examiner, Ledger, Registry, Report, Reports, Scorer, Simulator, Trainer
+from driftgate.lifecycle.messages import Notice
+from driftgate.lifecycle.ports import (
+    DriftMeter,
+    Examiner,
+    Ledger,
+    MonitoringBook,
+    Registry,
+    Report,
+    Reports,
+    Scorer,
+    Simulator,
+    Trainer,
+    Watch,
+)
+from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
 from driftgate.service.settings import Settings
 
@@ -26,6 +43,38 @@ class Bookkeeper(Registry, Reports, Protocol):
         ...
 
 
+class Alerts(Protocol):
+    """Tells people: see `service.monitoring.alerting.Alerting`."""
+
+    def take_in(self, found: Pass) -> Sequence[Notice]:
+        """The messages that the pass makes; none for one that was taken in before."""
+        ...
+
+    def send_digest(self, now: datetime) -> Sequence[Notice]:
+        """The digests of what was put aside up to `now`."""
+        ...
+
+    def deliver_pending(self, now: datetime) -> int:
+        """How many messages that are due were delivered."""
+        ...
+
+
+class Triggers(Protocol):
+    """Starts retrains, or holds them back: see `service.monitoring.triggering.Triggering`."""
+
+    def consider(self, found: Pass) -> Trigger | None:
+        """What follows from a pass; None where nothing in it asks for a retrain."""
+        ...
+
+    def scheduled(self, model: str, tick: datetime) -> Trigger | None:
+        """What follows from a tick of the model's schedule of retrains."""
+        ...
+
+    def resume(self, now: datetime) -> Sequence[str]:
+        """The ids of retrains that were written down and not queued; queued now."""
+        ...
+
+
 @dataclass(frozen=True)
 class Application:
     """The parts that work is done with."""
@@ -37,6 +86,10 @@ class Application:
     meter: DriftMeter
     registry: Bookkeeper
     ledger: Ledger
+    watch: Watch
+    book: MonitoringBook
+    alerts: Alerts
+    triggers: Triggers
 
     @property
     def desk(self) -> Desk:
@@ -53,6 +106,10 @@ class Application:
             meter=wrap(self.meter, "meter"),
             registry=wrap(self.registry, "registry"),
             ledger=wrap(self.ledger, "ledger"),
+            watch=wrap(self.watch, "watch"),
+            book=wrap(self.book, "book"),
+            alerts=wrap(self.alerts, "alerts"),
+            triggers=wrap(self.triggers, "triggers"),
         )
 
     def latest_candidate(self, model: str) -> Version | None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from driftgate.lifecycle.errors import InvalidRequest, NoChampion, PromotionNotFound
 from driftgate.lifecycle.flows import promoting
 from driftgate.lifecycle.flows.challenging import ChallengeRequest
-from driftgate.lifecycle.flows.monitoring import DriftRequest
+from driftgate.lifecycle.flows.monitoring import DriftRequest, MonitorRequest
 from driftgate.lifecycle.flows.simulating import SimulationRequest
 from driftgate.lifecycle.ledger import Promotion
 from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.plan import Source
 from driftgate.lifecycle.ports import Ledger
 from driftgate.lifecycle.versions import RetrainRequest
+from driftgate.service.monitoring import passes
 from driftgate.service.revision import code_revision
 from driftgate.service.settings import Settings
 
@@ -35,6 +36,12 @@ def simulation(model: str, version: int) -> SimulationRequest:
 def drifting(model: str, version: int, current: Source | Window, *, html: bool) -> DriftRequest:
     """A wish for a drift report, under a fresh key."""
     return DriftRequest(f"drift-{uuid.uuid4()}", model, version, current, datetime.now(UTC), html)
+
+
+def monitoring(settings: Settings, model: str, since: str | None) -> MonitorRequest:
+    """A wish for a monitoring pass, under a fresh key: over the last `since`, by default the model's own window. Raises InvalidRequest."""
+    window = window_of(since) if since else None
+    return passes.asked_now(settings, model, window.end if window else datetime.now(UTC), window)
 
 
 def challenge(model: str, version: int | None, actor: str, *, shadow_only: bool, comment: str) -> ChallengeRequest:

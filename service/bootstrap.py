@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -24,22 +25,23 @@ from driftgate.service.database import connect, upgrade
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
 from driftgate.service.examining import MeasuringExaminer
-from driftgate.service.heuristic import load_heuristic
-from driftgate.service.http.parts import Parts
 from driftgate.service.metering import WindowMeter
-from driftgate.service.serving.companion import Chore, Companion
-from driftgate.service.serving.follower import Arrangement, Follower
-from driftgate.service.serving.front import Front
-from driftgate.service.serving.known_tokens import KnownTokens
-from driftgate.service.serving.metrics import Limits, Metrics
-from driftgate.service.serving.remembered import Remembered
-from driftgate.service.serving.shadow import Shadow
+from driftgate.service.monitoring.alerting import Alerting
+from driftgate.service.monitoring.book import SqlMonitoringBook
+from driftgate.service.monitoring.trial import Trials
+from driftgate.service.monitoring.triggering import Triggering
+from driftgate.service.monitoring.watching import PayloadWatch
 from driftgate.service.settings import Settings
 from driftgate.service.settings_models import ModelTable
 from driftgate.service.settings_tables import StorageTable
 from driftgate.service.simulating import ReportingSimulator
 from driftgate.service.tokens import Tokens
 from driftgate.service.training_here import LazyTrainer
+
+if TYPE_CHECKING:
+    from driftgate.service.http.parts import Parts
+    from driftgate.service.serving.companion import Companion
+    from driftgate.service.serving.follower import Arrangement
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +60,22 @@ class Running:
     tokens: Tokens
     engine: Engine
 
-    def parts(self) -> Parts:
+    def parts(self) -> "Parts":
         """What the API works with, none of it started yet."""
+        # FastAPI and what serves are imported by those who serve: a command that measures or decides would wait for them.
+        from driftgate.service.http.parts import Parts
+        from driftgate.service.monitoring.exposition import MonitoringSeries
+        from driftgate.service.serving.follower import Follower
+        from driftgate.service.serving.front import Front
+        from driftgate.service.serving.known_tokens import KnownTokens
+        from driftgate.service.serving.metrics import Limits, Metrics
+        from driftgate.service.serving.remembered import Remembered
+
         settings = self.app.settings
         follower = Follower(arrangements(settings), self.app.ledger, self.registry, Remembered(_served(settings)), _alarm(settings))
         limits = {name: Limits(table.payloads.low_confidence, _hidden(table)) for name, table in settings.models.items()}
-        metrics = Metrics(follower.schema, limits, self.payloads)
+        watched = MonitoringSeries(self.app.book, {name: table.monitoring for name, table in settings.models.items()})
+        metrics = Metrics(follower.schema, limits, self.payloads, [watched])
         service = settings.service
         front = Front(
             follower,
@@ -76,8 +88,11 @@ class Running:
         known = KnownTokens(self.tokens, _served(settings) / "tokens.json")
         return Parts(self.app, self.payloads, follower, front, metrics, self.jobs, self.roster, self.tokens, known)
 
-    def companion(self) -> Companion:
+    def companion(self) -> "Companion":
         """What a host does beside answering."""
+        from driftgate.service.serving.companion import Chore, Companion
+        from driftgate.service.serving.shadow import Shadow
+
         settings = self.app.settings
         hidden = {name: _hidden(table) for name, table in settings.models.items()}
         shadowing = {name: table.arms.shadow for name, table in settings.models.items()}
@@ -123,16 +138,23 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         redactions={name: redaction for name, table in models.items() if (redaction := _redaction(table, storage)) is not None},
     )
     examiner = MeasuringExaminer(settings, registry, progress)
+    trainer, ledger, book = LazyTrainer(staging, settings.project, progress), SqlLedger(engine), SqlMonitoringBook(engine)
+    roster, jobs = Roster(engine), Jobs(storage.workflows)
+    trials = Trials(settings, trainer, registry, payloads)
     app = Application(
         settings=settings,
-        trainer=LazyTrainer(staging, settings.project, progress),
+        trainer=trainer,
         examiner=examiner,
         simulator=ReportingSimulator(settings, examiner),
-        meter=WindowMeter(settings, registry, payloads),
+        meter=WindowMeter(settings, registry, payloads, examiner),
         registry=registry,
-        ledger=SqlLedger(engine),
+        ledger=ledger,
+        watch=PayloadWatch(settings, registry, payloads, examiner, ledger),
+        book=book,
+        alerts=Alerting(settings, book),
+        triggers=Triggering(settings, book, ledger, registry, payloads, jobs, roster.alive, trials),
     )
-    return Running(app, registry, payloads, Roster(engine), Jobs(storage.workflows), Tokens(engine), engine)
+    return Running(app, registry, payloads, roster, jobs, Tokens(engine), engine)
 
 
 def _upgrade_when_it_answers(engine: Engine) -> None:
@@ -146,12 +168,15 @@ def _upgrade_when_it_answers(engine: Engine) -> None:
         return
 
 
-def arrangements(settings: Settings) -> Mapping[str, Arrangement]:
+def arrangements(settings: Settings) -> "Mapping[str, Arrangement]":
     """How the traffic of each model is divided."""
     return {name: _arrangement(name, table, settings.project) for name, table in settings.models.items()}
 
 
-def _arrangement(name: str, table: ModelTable, project: Path) -> Arrangement:
+def _arrangement(name: str, table: ModelTable, project: Path) -> "Arrangement":
+    from driftgate.service.heuristic import load_heuristic
+    from driftgate.service.serving.follower import Arrangement
+
     split = Split(table.arms.salt or name, table.arms.challenger, table.arms.heuristic)
     rule = table.heuristic
     return Arrangement(split, None if rule is None else lambda schema: load_heuristic(rule, project, schema))

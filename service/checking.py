@@ -102,10 +102,14 @@ def _channels(settings: Settings) -> Iterator[CheckItem]:
     """Whether messages could be addressed; none is sent."""
     from driftgate.service.notices import problem, shown
 
-    for place, address in enumerate(settings.alerts.channels, start=1):
-        why = problem(address)
-        name = shown(address)
-        yield CheckItem(f"alerts.channels[{place}]", Status.ERROR if why else Status.OK, f"{name}: {why}" if why else f"{name} can be read")
+    tables = [
+        ("alerts", settings.alerts.channels),
+        *((f"alerts.rules[{n}]", rule.channels) for n, rule in enumerate(settings.alerts.rules, 1)),
+    ]
+    for table, channels in tables:
+        for place, address in enumerate(channels, start=1):
+            why, name, key = problem(address), shown(address), f"{table}.channels[{place}]"
+            yield CheckItem(key, Status.ERROR if why else Status.OK, f"{name}: {why}" if why else f"{name} can be read")
 
 
 def _one_worker(settings: Settings) -> Iterator[CheckItem]:

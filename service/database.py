@@ -15,6 +15,7 @@ from driftgate.payloads.wal import write_ahead
 VERSION_TABLE = "driftgate_schema"
 """Not Alembic's usual name: MLflow keeps its own history under that one, perhaps in the same database."""
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 5
 POSTGRES_WAITS = {
@@ -79,8 +80,9 @@ def target() -> Sequence[MetaData]:
     from driftgate.payloads.etl import tables as etl
     from driftgate.registry import tables as registry
     from driftgate.service import tables as service
+    from driftgate.service.monitoring import tables as monitoring
 
-    return (registry.metadata, payloads.metadata, etl.metadata, service.metadata)
+    return (registry.metadata, payloads.metadata, etl.metadata, service.metadata, monitoring.metadata)
 
 
 def upgrade(engine: Engine) -> None:
@@ -88,6 +90,8 @@ def upgrade(engine: Engine) -> None:
 
     Raises StoreUnavailable where the database does not answer or refuses.
     """
+    if _at_head(engine):
+        return
     from alembic import command
 
     _migrate(engine, lambda config: command.upgrade(config, "head"))
@@ -100,12 +104,23 @@ def downgrade(engine: Engine) -> None:
     _migrate(engine, lambda config: command.downgrade(config, "base"))
 
 
+def _at_head(engine: Engine) -> bool:
+    """Whether the newest step was taken. Asked without Alembic, which takes longer to import than most commands to run."""
+    newest = max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    try:
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all() == [newest]  # noqa: S608 - our own name
+    except SQLAlchemyError:
+        # No such table yet, or a refusal that the step itself will name.
+        return False
+
+
 def _migrate(engine: Engine, step: Any) -> None:
     from alembic.config import Config
 
     config = Config()
     # Alembic reads % as the start of an interpolation.
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:
         with engine.begin() as connection, _one_at_a_time(connection):
             config.attributes["connection"] = connection

@@ -7,7 +7,7 @@ from typing import Any
 
 from driftgate.lifecycle.errors import Busy, DriftgateError, Unavailable
 from driftgate.lifecycle.flows import challenging, promoting
-from driftgate.lifecycle.ledger import State
+from driftgate.lifecycle.ledger import Kind, State
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
 from driftgate.service.durable.jobs import Jobs
@@ -55,10 +55,12 @@ def alone(app: Application, work: Callable[[], Document]) -> Document:
 
 
 def _tidy_challenges(app: Application) -> None:
-    # A decision ends a challenge. Where no worker lives, nobody else would take the alias away.
+    # A decision ends a challenge. Where no worker lives, nobody else would take the alias away. MLflow, which takes longer to import
+    # than most commands to run, is asked only where there was a challenge.
     with suppress(Unavailable):
         for model in app.settings.models:
-            challenging.reconcile(model, app.ledger, app.registry)
+            if any(event.kind is Kind.CHALLENGED for event in app.ledger.events(model=model)):
+                challenging.reconcile(model, app.ledger, app.registry)
 
 
 def _finish_promotions(app: Application) -> None:

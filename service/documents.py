@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from driftgate.lifecycle.alarms import AlarmState
 from driftgate.lifecycle.canonical import plain
+from driftgate.lifecycle.findings import Finding, Monitor, Pass
 from driftgate.lifecycle.gates import Judgement
 from driftgate.lifecycle.ledger import Event, Kind, Promotion, Serving
 from driftgate.lifecycle.measurements import Degradation, DriftMeasurement, ScenarioOutcome
-from driftgate.lifecycle.ports import Report
+from driftgate.lifecycle.ports import Found, Report
+from driftgate.lifecycle.triggers import Trigger
+from driftgate.lifecycle.verdicts import combined
 from driftgate.lifecycle.versions import Version
 
 if TYPE_CHECKING:
@@ -136,6 +140,82 @@ def drifted(measurement: DriftMeasurement, report: Report) -> Document:
         "report": report.id,
         "html": report.files.get("html"),
     }
+
+
+def passed(found: Pass, alarms: Sequence[AlarmState] = (), triggers: Sequence[Trigger] = ()) -> Document:
+    """What `monitor` answers, and a pass as the API shows it. `alarms`: those that are on; `triggers`: the retrains that it considered.
+
+    `columns`, `prediction`, `drifted` and `html` are those of `drift`, out of the findings; `html` is the route of the page.
+    """
+    columns = [_column(each) for each in found.findings if each.monitor is Monitor.DATA_DRIFT]
+    prediction = next((_column(each) for each in found.findings if each.monitor is Monitor.PREDICTION_DRIFT), None)
+    return {
+        **pass_line(found),
+        "drifted": [column["name"] for column in (*columns, *([prediction] if prediction else [])) if column["drifted"]],
+        "columns": columns,
+        "prediction": prediction,
+        "findings": plain(found.findings),
+        "alarms": [alarm(state) for state in alarms],
+        "triggers": plain(triggers),
+        "problems": list(found.problems),
+        "html": f"/v1/models/{found.model}/reports/{found.report}?format=html" if found.report else None,
+    }
+
+
+def pass_line(found: Pass) -> Document:
+    """A pass as a list shows it."""
+    return {
+        "pass_id": found.id,
+        "model": found.model,
+        "version": found.version,
+        "at": found.at.isoformat(),
+        "window": plain(found.window),
+        "judged": plain(found.judged),
+        "rows": found.rows,
+        "level": found.level,
+        "verdict": combined(finding.verdict for finding in found.findings).value,
+        "failed": [finding.subject for finding in found.alarms],
+        "report": found.report,
+    }
+
+
+def _column(found: Finding) -> Document:
+    return {
+        "name": found.name,
+        "method": found.details.get("method"),
+        "score": found.value,
+        "p_value": found.p_value,
+        "limit": found.limit,
+        "drifted": found.alarms,
+        "verdict": found.verdict.value,
+        "rows": found.rows,
+        "reference_rows": found.reference_rows,
+    }
+
+
+def alarm(state: AlarmState) -> Document:
+    """An alarm as it stands."""
+    return {
+        "subject": state.subject,
+        "version": state.version,
+        "since": state.since.isoformat(),
+        "last": state.last.isoformat(),
+        "told": state.told.isoformat(),
+        "ended": plain(state.ended),
+        "words": state.words,
+        "pass_id": state.pass_id,
+        "finding": plain(state.finding),
+    }
+
+
+def triggered(found: Trigger | None) -> Document:
+    """What a tick of the schedule of retrains came to; `trigger` is null for a model that was never trained."""
+    return {"trigger": plain(found)}
+
+
+def finding(found: Found) -> Document:
+    """A finding of some pass."""
+    return {"pass_id": found.pass_id, "version": found.version, "at": found.at.isoformat(), **plain(found.finding)}
 
 
 def report(found: Report) -> Document:

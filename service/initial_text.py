@@ -33,7 +33,7 @@ class Facts:
 
 def written(facts: Facts) -> str:
     """The file's text: TOML that loads as it stands, and also with any `# key = value` line uncommented."""
-    parts = (_head(facts), _data(facts), _columns(facts), _making(facts), _gates(facts), _reports(facts), _shared())
+    parts = (_head(facts), _data(facts), _columns(facts), _making(facts), _gates(facts), _reports(facts), _watching(facts), _shared())
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
@@ -145,6 +145,22 @@ def _reports(facts: Facts) -> Iterator[str]:
     yield _default("total_variation = 0.05", "least shift of a category's shares")
 
 
+def _watching(facts: Facts) -> Iterator[str]:
+    yield "# How the traffic of the version that serves is watched, and what starts a retrain by itself"
+    yield f"[models.{facts.model}.monitoring]"
+    yield _default('schedule = "0 6 * * *"', "every day at six, by a worker; without it: driftgate monitor")
+    yield _default("window_days = 7.0", "how far back a pass looks")
+    yield _default("false_alarms_per_year = 2.0", "expected of all passes together")
+    limit = "mae = 10.0" if facts.task is Task.REGRESSION else "accuracy = 0.8"
+    yield _default(f"limits = {{ {limit} }}", "on outcomes, as floors above")
+    yield ""
+    yield f"[models.{facts.model}.triggers]"
+    yield _default('on = ["concept_shift", "performance"]', "whose alarm asks for a retrain")
+    yield _default("new_labels = 5000", "so many matured labels do, too")
+    yield _default("cooldown_days = 7.0", "none sooner after the last one")
+    yield _default("monthly_budget = 4")
+
+
 def _shared() -> Iterator[str]:
     yield "# What all models share. No password stands in this file: write env:NAME for a URL that holds one."
     yield "[service]"
@@ -153,6 +169,9 @@ def _shared() -> Iterator[str]:
     yield _default("mlflow_ui = 5000", "port of MLflow's own pages")
     yield _default('auth = "none"', "none, token")
     yield _default('url = "http://127.0.0.1:8000"', "send decisions there, in place of deciding in this process")
+    yield ""
+    yield "[alerts]"
+    yield _default("channels = []", 'who hears of alarms: ["env:ALERTS_MAIL"], with mailto://... in it')
     yield ""
     yield "[storage]"
     yield _default('database = "sqlite:///.driftgate/driftgate.db"', 'for Postgres or MySQL: "env:DRIFTGATE_DATABASE"')

@@ -38,6 +38,22 @@ class SettingsFile(Table):
             refuse([(f"models.{name}.payloads.hash", 'needs a key: set storage.hash_key = "env:NAME"') for name in hashing])
         return self
 
+    @model_validator(mode="after")
+    def _rules_that_can_fit(self) -> "SettingsFile":
+        problems, names = [], tuple(self.models)
+        for place, rule in enumerate(self.alerts.rules, start=1):
+            key = f"alerts.rules[{place}]"
+            unknown = [name for name in rule.models if name not in names]
+            problems += [(f"{key}.models", f'names "{name}", and there is no such model{suggestion(name, names)}') for name in unknown]
+            if rule.mode != "off" and not (rule.channels or self.alerts.channels):
+                problems.append((f"{key}.channels", "is needed, because alerts.channels is empty"))
+            before = next((n for n, each in enumerate(self.alerts.rules[: place - 1], start=1) if each.covers(rule)), None)
+            if before is not None:
+                problems.append((key, f"can never count, because alerts.rules[{before}] fits whatever it fits"))
+        if problems:
+            refuse(problems)
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -91,17 +91,21 @@ def fields_at(root: type[BaseModel], place: tuple[int | str, ...]) -> tuple[str,
             table = None if field is None else _given(field.annotation)
         elif get_origin(table) is dict:
             table = get_args(table)[1]
+        elif get_origin(table) is tuple:
+            table = get_args(table)[0]
     return tuple(table.model_fields) if _is_table(table) else ()
 
 
 def keys(table: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key with its field, dotted, with NAME for what the user names: `models.NAME.gates.margin`."""
+    """Every key with its field, dotted: `models.NAME.gates.margin` where the user names NAME, `[alerts.rules].mode` in a list of tables."""
     for name, field in table.model_fields.items():
         kind = _given(field.annotation)
         if get_origin(kind) is dict and _is_table(get_args(kind)[1]):
             yield from keys(get_args(kind)[1], f"{prefix}{name}.NAME.")
         elif isinstance(kind, type) and _is_table(kind):
             yield from keys(kind, f"{prefix}{name}.")
+        elif get_origin(kind) is tuple and _is_table(get_args(kind)[0]):
+            yield from keys(get_args(kind)[0], f"[{prefix}{name}].")
         else:
             yield f"{prefix}{name}", field
 

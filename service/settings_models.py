@@ -1,6 +1,7 @@
 """The tables below `[models.NAME]` of driftgate.toml."""
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from driftgate.lifecycle.gates import SMALLER_IS_BETTER
 from driftgate.lifecycle.plan import ROW_ORDER, Goal, Recalibration
 from driftgate.lifecycle.policy import Standard
 from driftgate.lifecycle.schema import ColumnKind, Task
+from driftgate.service.settings_monitoring import MonitoringTable, TriggersTable
 from driftgate.service.settings_reports import STANDARD_SCENARIOS, DriftTable, Seed, Share, SimulationTable
 from driftgate.service.settings_secrets import without_password
 from driftgate.service.settings_tables import FilePath, Table, refuse
@@ -18,7 +20,9 @@ from driftgate.service.settings_traffic import ArmsTable, HeuristicTable, Outcom
 ESTIMATORS = ("logistic", "linear", "random_forest", "hist_gradient_boosting", "xgboost")
 CLASSIFICATION_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier", "ece", "probability_lift")
 REGRESSION_METRICS = ("mae", "rmse", "r2")
-UNBOUNDED_METRICS = frozenset({"log_loss", "probability_lift", "mae", "rmse"})
+LIVE_METRICS = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS, "bias")
+"""What can be limited on live traffic; `bias`, the mean error, in either direction."""
+UNBOUNDED_METRICS = frozenset({"log_loss", "probability_lift", "mae", "rmse", "bias"})
 RESERVED_NAMES = frozenset({"latest", "candidate", "champion", "challenger", "heuristic"})
 """Aliases and arms: as a model's name they would read like a version."""
 
@@ -140,19 +144,24 @@ class GatesTable(Table):
 
     @model_validator(mode="after")
     def _possible_floors(self) -> "GatesTable":
-        metrics = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
-        problems = []
-        for name, floor in self.floors.items():
-            key = f"floors.{name}"
-            if name not in metrics:
-                problems.append((key, f"is not a metric; metrics are {', '.join(metrics)}{suggestion(name, metrics)}"))
-            elif name not in UNBOUNDED_METRICS and floor > 1:
-                problems.append((key, f"must be at most 1, got {floor:g}: {name} is never larger"))
-            elif floor < 0 and (name in SMALLER_IS_BETTER or name != "r2"):
-                problems.append((key, f"must be at least 0, got {floor:g}: {name} is never smaller"))
+        problems = _limit_problems("floors", self.floors, (*CLASSIFICATION_METRICS, *REGRESSION_METRICS))
         if problems:
             refuse(problems)
         return self
+
+
+def _limit_problems(table: str, limits: Mapping[str, float], metrics: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Limits of what is no metric, and limits that a metric is always or never within."""
+    problems = []
+    for name, limit in limits.items():
+        key = f"{table}.{name}"
+        if name not in metrics:
+            problems.append((key, f"is not a metric; metrics are {', '.join(metrics)}{suggestion(name, metrics)}"))
+        elif name not in UNBOUNDED_METRICS and limit > 1:
+            problems.append((key, f"must be at most 1, got {limit:g}: {name} is never larger"))
+        elif limit < 0 and (name in SMALLER_IS_BETTER or name != "r2"):
+            problems.append((key, f"must be at least 0, got {limit:g}: {name} is never smaller"))
+    return problems
 
 
 class ModelTable(Table):
@@ -180,10 +189,12 @@ class ModelTable(Table):
     heuristic: HeuristicTable | None = None
     outcomes: OutcomesTable = Field(default_factory=OutcomesTable)
     payloads: PayloadsTable = Field(default_factory=PayloadsTable)
+    monitoring: MonitoringTable = Field(default_factory=MonitoringTable)
+    triggers: TriggersTable = Field(default_factory=TriggersTable)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "ModelTable":
-        problems = [*_role_problems(self), *_task_problems(self), *_scenario_problems(self)]
+        problems = [*_role_problems(self), *_task_problems(self), *_scenario_problems(self), *_watching_problems(self)]
         if self.arms.heuristic > 0 and self.heuristic is None:
             problems.append(("heuristic", "is needed where arms.heuristic gives it traffic: a constant, a column or a function"))
         if self.window.months is not None and self.time in (None, ROW_ORDER):
@@ -232,12 +243,24 @@ def _task_problems(model: ModelTable) -> list[tuple[str, str]]:
     if model.estimator.name == unfit:
         problems.append(("estimator.name", f'"{unfit}" does not do task = "{task}": use "{"linear" if regression else "logistic"}"'))
     metrics = REGRESSION_METRICS if regression else CLASSIFICATION_METRICS
-    problems += [
-        (f"gates.floors.{name}", f'does not exist for task = "{task}", which has {", ".join(metrics)}')
-        for name in model.gates.floors
-        if name not in metrics
-    ]
+    problems += _foreign("gates.floors", model.gates.floors, metrics, task)
+    problems += _foreign("monitoring.limits", model.monitoring.limits, (*metrics, "bias") if regression else metrics, task)
+    if regression and model.monitoring.favourable not in (None, "higher", "lower"):
+        problems.append(("monitoring.favourable", f'must be "higher" or "lower" for task = "{task}"'))
     return problems
+
+
+def _foreign(table: str, limits: Mapping[str, float], metrics: tuple[str, ...], task: Task) -> list[tuple[str, str]]:
+    """Limits of metrics that the task does not have; what is no metric at all is told elsewhere."""
+    words = f'does not exist for task = "{task}", which has {", ".join(metrics)}'
+    return [(f"{table}.{name}", words) for name in limits if name in LIVE_METRICS and name not in metrics]
+
+
+def _watching_problems(model: ModelTable) -> list[tuple[str, str]]:
+    """Limits that mean nothing, and triggers that wait for what is not watched."""
+    problems = _limit_problems("monitoring.limits", model.monitoring.limits, LIVE_METRICS)
+    waiting = [monitor for monitor in model.triggers.on if monitor in model.monitoring.off]
+    return [*problems, *(("triggers.on", f'waits for "{monitor.value}", which monitoring.off takes out') for monitor in waiting)]
 
 
 def _scenario_problems(model: ModelTable) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """The tables `[models.NAME.simulation]` and `[models.NAME.drift]` of driftgate.toml."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -75,13 +75,19 @@ class SimulationTable(Table):
 
 
 class DriftTable(Table):
-    """When a column counts as drifted."""
+    """When a column counts as drifted.
+
+    `materiality_by`: `distance`: by the limits here; `loss`: by the drift at which the version's envelope passes what is tolerated.
+    `own_windows`: a column must also differ by more than the snapshot's own windows of that length do among themselves.
+    """
 
     level: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     normalised_wasserstein: Annotated[float, Field(ge=0)] = 0.1
     total_variation: Annotated[float, Field(ge=0, lt=1)] = 0.05
     missing_rate: Annotated[float, Field(ge=0, lt=1)] = 0.03
     unseen_mass: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    materiality_by: Literal["distance", "loss"] = "distance"
+    own_windows: bool = False
     seed: Seed = 0
 
     def materiality(self) -> "Materiality":

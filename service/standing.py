@@ -1,10 +1,14 @@
 """Where every model stands, in one document."""
 
+from datetime import UTC, datetime
+
+from driftgate.lifecycle.alarms import AlarmState
 from driftgate.lifecycle.errors import Unavailable
 from driftgate.lifecycle.ledger import Kind, serving
 from driftgate.service import documents
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
+from driftgate.service.monitoring.alerting import undelivered
 
 
 def standing(app: Application) -> Document:
@@ -27,6 +31,9 @@ def _model(app: Application, name: str) -> Document:
     latest = next((report for report in app.registry.listed(name) if report.kind == "drift" and report.version == champion), None)
     if latest is not None and latest.verdict == "fail":
         alarms.append(f"drift in {', '.join(latest.summary['drifted'])} (report {latest.id})")
+    alarms += [_words(state) for state in app.book.alarms(name).firing]
+    alarms += undelivered(app.book, name, datetime.now(UTC))
+    last = next(iter(app.book.passes(name, limit=1)), None)
     since = decisions[-1].at.isoformat() if decisions else None
     return {
         "model": name,
@@ -36,4 +43,9 @@ def _model(app: Application, name: str) -> Document:
         "candidate": candidate,
         "since": since,
         "alarms": alarms,
+        "last_pass": None if last is None else documents.pass_line(last),
     }
+
+
+def _words(state: AlarmState) -> str:
+    return f"{state.subject} since {state.since:%Y-%m-%d %H:%M} (pass {state.pass_id})"

@@ -3,21 +3,26 @@
 The worker runs them as durable workflows over checkpointed ports, a lone command in its own process over plain ones.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from driftgate.lifecycle.errors import DriftgateError, Unavailable
+from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.flows import challenging, promoting
 from driftgate.lifecycle.flows.challenging import ChallengeRequest
-from driftgate.lifecycle.flows.monitoring import DriftRequest, measure_drift
+from driftgate.lifecycle.flows.monitoring import DriftRequest, MonitorRequest, measure_drift, monitor
 from driftgate.lifecycle.flows.retraining import retrain
 from driftgate.lifecycle.flows.simulating import SimulationRequest, simulate
 from driftgate.lifecycle.ledger import Action, Promotion
 from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest
 from driftgate.service import documents
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
+from driftgate.service.monitoring import passes
+from driftgate.service.monitoring.timetable import DIGEST, MONITOR, RETRAIN
 
 
 def run_retrain(app: Application, request: RetrainRequest) -> Document:
@@ -77,6 +82,41 @@ def run_simulation(app: Application, request: SimulationRequest) -> Document:
     return documents.simulated(request.version, envelope, report)
 
 
+def run_monitor(app: Application, request: MonitorRequest) -> Document:
+    """A monitoring pass: kept, told, and acted on."""
+    found = monitor(request, app.ledger, app.registry, app.watch, app.registry, app.book)
+    app.alerts.take_in(found)
+    considered, said = _considered(app, found)
+    document = documents.passed(found, app.book.alarms(found.model).firing, considered)
+    return {**document, "problems": [*document["problems"], *said]}
+
+
+def _considered(app: Application, found: Pass) -> tuple[Sequence[Trigger], Sequence[str]]:
+    # What was found is kept and told by now: a retrain that cannot be weighed must not undo that.
+    try:
+        trigger = app.triggers.consider(found)
+    except Unavailable:
+        raise
+    except DriftgateError as error:
+        return (), (f"whether to retrain could not be weighed: {error.message}",)
+    return ((trigger,) if trigger is not None else ()), ()
+
+
+def run_scheduled_monitor(app: Application, model: str, tick: datetime) -> Document:
+    """The pass of a tick."""
+    return run_monitor(app, passes.scheduled(app.settings, model, tick))
+
+
+def run_scheduled_retrain(app: Application, model: str, tick: datetime) -> Document:
+    """The retrain of a tick, started or held back."""
+    return documents.triggered(app.triggers.scheduled(model, tick))
+
+
+def run_scheduled_digest(app: Application, _: None, tick: datetime) -> Document:
+    """The digests of what was put aside up to a tick; the worker delivers them."""
+    return {"digests": [notice.id for notice in app.alerts.send_digest(tick.astimezone(UTC))]}
+
+
 WORK: Mapping[str, Callable[..., Any]] = {
     "retrain": run_retrain,
     "gate": run_gate,
@@ -84,5 +124,13 @@ WORK: Mapping[str, Callable[..., Any]] = {
     "challenge": run_challenge,
     "drift": run_drift,
     "simulation": run_simulation,
+    "monitor": run_monitor,
 }
 """Name of the workflow -> the function, whose first argument is the application."""
+
+CLOCKED: Mapping[str, Callable[..., Document]] = {
+    MONITOR: run_scheduled_monitor,
+    RETRAIN: run_scheduled_retrain,
+    DIGEST: run_scheduled_digest,
+}
+"""Name of the workflow that the clock starts -> the function, called with the application, the model and the tick."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from driftgate.lifecycle.canonical import sha256
+from driftgate.lifecycle.findings import Finding, Monitor, Pass
 from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.gates import Evidence
 from driftgate.lifecycle.ledger import Action, Kind, NewEvent
@@ -19,10 +20,12 @@ from driftgate.lifecycle.measurements import (
     ScenarioOutcome,
     SchemaCheck,
 )
+from driftgate.lifecycle.messages import Notice
 from driftgate.lifecycle.payloads import Arm, Outcome, Output, Payload, Window
 from driftgate.lifecycle.plan import ModelPlan, Scalar, Source
 from driftgate.lifecycle.ports import Evaluation, Report
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
+from driftgate.lifecycle.triggers import Cause, Trigger
 from driftgate.lifecycle.verdicts import Estimate, Verdict
 from driftgate.lifecycle.versions import RetrainRequest, Snapshot, Training, Version
 
@@ -252,3 +255,50 @@ def a_drift_measurement(*, drifted: bool = False, **changes: Any) -> DriftMeasur
         prediction=a_column_drift("prediction"),
     )
     return replace(measurement, **changes)
+
+
+def a_finding(name: str = "score", verdict: Verdict = Verdict.FAIL, monitor: Monitor = Monitor.DATA_DRIFT, **changes: Any) -> Finding:
+    """By default an alarm: a column that drifted."""
+    finding = Finding(
+        monitor,
+        name,
+        verdict,
+        value=0.4,
+        limit=0.1,
+        p_value=0.001,
+        level=0.002,
+        rows=500,
+        reference_rows=1000,
+        reasons=("it is larger than in the snapshot",),
+    )
+    return replace(finding, **changes)
+
+
+def a_pass(pass_id: str = "pass-1", *findings: Finding, **changes: Any) -> Pass:
+    """Of version 1, at noon, over the week before."""
+    found = Pass(
+        id=pass_id,
+        model=MODEL,
+        version=1,
+        at=NOON,
+        window=Window(NOON - timedelta(days=7), NOON),
+        judged=None,
+        rows=500,
+        level=0.005,
+        findings=findings,
+    )
+    return replace(found, **changes)
+
+
+def a_notice(notice_id: str = "n1", **changes: Any) -> Notice:
+    """A message that is due at noon."""
+    notice = Notice(notice_id, MODEL, "pass-1", "json://127.0.0.1", "churn version 1: 1 alarm: score", "It drifted.", at=NOON, due=NOON)
+    return replace(notice, **changes)
+
+
+def a_trigger(trigger_id: str = "t1", sequence: int = 1, *, fired: bool = False, **changes: Any) -> Trigger:
+    """A consideration for data drift, held back unless it fired."""
+    job = f"retrain-{trigger_id}" if fired else None
+    reasons = ("data_drift: score", *(() if fired else ("held back: the cooldown",)))
+    trigger = Trigger(trigger_id, MODEL, sequence, NOON, fired, (Cause.DATA_DRIFT,), reasons, 1, "pass-1", job)
+    return replace(trigger, **changes)

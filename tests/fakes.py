@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 
 from driftgate.lifecycle import ledger as chain
+from driftgate.lifecycle.alarms import Alarms
 from driftgate.lifecycle.canonical import canonical, plain
 from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, VersionNotFound
+from driftgate.lifecycle.findings import Monitor, Pass
 from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
+from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
 from driftgate.lifecycle.plan import Scalar, Source
-from driftgate.lifecycle.ports import Evaluation, Report
+from driftgate.lifecycle.ports import Evaluation, Found, Report, Watched
 from driftgate.lifecycle.schema import Schema, Task
+from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
 from tests.builders import (
     NOON,
@@ -232,6 +236,25 @@ class FakePayloadLog:
         )
         return tuple(sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id)))
 
+    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
+        truths: dict[str, Outcome] = {}
+        told = [values[-1] for values in self.outcomes.values() if values[-1].model == model]
+        for outcome in sorted(told, key=lambda outcome: (outcome.prediction_id is None, outcome.observed_at)):
+            name = outcome.prediction_id or self._nearest(outcome)
+            if name is not None:
+                truths.setdefault(name, outcome)
+        found = self.read(model, window, version, shadows=shadows)
+        names = [payload.shadow_of or payload.prediction_id for payload in found]
+        return tuple((payload, truths[name]) for payload, name in zip(found, names, strict=True) if name in truths)
+
+    def _nearest(self, outcome: Outcome) -> str | None:
+        before = [
+            (payload.event_time, payload.prediction_id)
+            for payload in self.shipped.values()
+            if payload.entity_id == outcome.entity_id and payload.shadow_of is None and payload.event_time <= outcome.observed_at
+        ]
+        return max(before)[1] if before else None
+
     def record(self, outcomes: Sequence[Outcome]) -> Recorded:
         new = corrected = 0
         for outcome in outcomes:
@@ -332,6 +355,114 @@ class FakeScorer:
         if self.schema.task is Task.REGRESSION:
             return 0.0
         return [1 / len(self.schema.classes)] * len(self.schema.classes)
+
+
+@dataclass
+class FakeWatch:
+    """Sees what it was told to, and draws a page below `root` where there is one. `calls`: what each look was asked for."""
+
+    root: Path | None = None
+    seen: Watched = field(default_factory=lambda: Watched(rows=0, judged=None, findings=()))
+    calls: list[tuple[int, str, datetime, Window, float]] = field(default_factory=list)
+
+    def look(self, version: Version, key: str, at: datetime, window: Window, level: float) -> Watched:
+        self.calls.append((version.number, key, at, window, level))
+        if self.root is None:
+            return self.seen
+        folder, files = _written(self.root, key, {"html": "<!doctype html><title>pass</title>", "json": "{}"})
+        return replace(self.seen, folder=folder, files=files)
+
+
+@dataclass
+class FakeMonitoringBook:
+    """The book as dictionaries."""
+
+    kept: dict[str, Pass] = field(default_factory=dict)
+    settled: dict[str, Alarms] = field(default_factory=dict)
+    messages: dict[str, Notice] = field(default_factory=dict)
+    considered: dict[str, Trigger] = field(default_factory=dict)
+    pruned: datetime | None = None
+    lock: RLock = field(default_factory=RLock)
+
+    def keep(self, found: Pass) -> Pass:
+        return self.kept.setdefault(found.id, found)
+
+    def find(self, pass_id: str) -> Pass | None:
+        return self.kept.get(pass_id)
+
+    def passes(self, model: str, since: datetime | None = None, limit: int = 100) -> Sequence[Pass]:
+        mine = [found for found in self.kept.values() if found.model == model and (since is None or found.at >= since)]
+        return sorted(mine, key=lambda found: (found.at, found.id), reverse=True)[:limit]
+
+    def findings(
+        self, model: str, since: datetime | None = None, monitor: Monitor | None = None, name: str | None = None, limit: int = 1_000
+    ) -> Sequence[Found]:
+        every = [
+            Found(found.id, model, found.version, found.at, finding)
+            for found in self.passes(model, since, len(self.kept))[::-1]
+            for finding in found.findings
+            if monitor in (None, finding.monitor) and name in (None, finding.name) and (self.pruned is None or found.at >= self.pruned)
+        ]
+        return every[-limit:]
+
+    def alarms(self, model: str) -> Alarms:
+        return self.settled.get(model, Alarms(model))
+
+    def settle(self, alarms: Alarms, notices: Sequence[Notice]) -> bool:
+        with self.lock:
+            if self.alarms(alarms.model).revision != alarms.revision - 1:
+                return False
+            self.settled[alarms.model] = alarms
+            for notice in notices:
+                self.messages.setdefault(notice.id, notice)
+            return True
+
+    def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
+        found = [each for each in self.messages.values() if model in (None, each.model) and sending in (None, each.sending)]
+        return sorted(found, key=lambda each: (each.at, each.id), reverse=True)[:limit]
+
+    def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:
+        with self.lock:
+            if any(self.messages[part.id].sending is not Sending.GATHERING for part in parts):
+                return False
+            for part in parts:
+                self.messages[part.id] = replace(self.messages[part.id], sending=Sending.GATHERED, ended=digest.at)
+            self.messages.setdefault(digest.id, digest)
+            return True
+
+    def claim(self, now: datetime, until: datetime, limit: int = 100) -> Sequence[Notice]:
+        with self.lock:
+            due = [each for each in self.messages.values() if each.sending is Sending.WAITING and each.due <= now]
+            claimed = [replace(each, attempts=each.attempts + 1, due=until) for each in sorted(due, key=lambda each: (each.at, each.id))]
+            self.messages.update({each.id: each for each in claimed[:limit]})
+            return claimed[:limit]
+
+    def attempted(self, notice: Notice) -> None:
+        with self.lock:
+            known = self.messages[notice.id]
+            if (known.attempts, known.sending) == (notice.attempts, Sending.WAITING):
+                self.messages[notice.id] = replace(
+                    known, sending=notice.sending, due=notice.due, problem=notice.problem, ended=notice.ended
+                )
+
+    def decided(self, trigger: Trigger) -> Trigger | None:
+        with self.lock:
+            taken = any((each.model, each.sequence) == (trigger.model, trigger.sequence) for each in self.considered.values())
+            if trigger.id in self.considered or taken:
+                return self.considered.get(trigger.id)
+            return self.considered.setdefault(trigger.id, trigger)
+
+    def triggers(self, model: str, since: datetime | None = None, limit: int = 100, fired: bool | None = None) -> Sequence[Trigger]:
+        mine = [each for each in self.considered.values() if each.model == model and fired in (None, each.fired)]
+        return sorted((each for each in mine if since is None or each.at >= since), key=lambda each: -each.sequence)[:limit]
+
+    def prune(self, before: datetime) -> int:
+        every = [found for model in {found.model for found in self.kept.values()} for found in self.findings(model)]
+        self.pruned = before
+        self.messages = {
+            name: each for name, each in self.messages.items() if each.at >= before or each.sending in (Sending.WAITING, Sending.GATHERING)
+        }
+        return sum(found.at < before for found in every)
 
 
 def a_ledger_of(*events: NewEvent, expect: Mapping[int, ExpectedChampion] | None = None) -> FakeLedger:

@@ -6,7 +6,7 @@ import traceback
 import click
 
 from driftgate.lifecycle.errors import DriftgateError, InvalidConfiguration, InvalidRequest
-from driftgate.service.cli import access, auditing, deciding, etl, making, payload_log, running, scoring, setup, volume, watching
+from driftgate.service.cli import access, auditing, deciding, etl, impact, making, payload_log, running, scoring, setup, volume, watching
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 
@@ -22,7 +22,7 @@ def cli(context: click.Context, project: str, url: str | None, debug: bool) -> N
     context.obj = {"project": project, "url": url, "debug": debug}
 
 
-for module in (setup, making, deciding, watching, auditing, etl, scoring, payload_log, volume, running, access):
+for module in (setup, making, deciding, watching, impact, auditing, etl, scoring, payload_log, volume, running, access):
     for command in module.COMMANDS:
         cli.add_command(command)
 

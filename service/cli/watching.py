@@ -1,4 +1,4 @@
-"""`drift` and `status`."""
+"""`drift`, `monitor` and `status`."""
 
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,63 @@ def _column_verdict(column: dict[str, Any]) -> str:
 
 
 @click.command()
+@click.option("--since", cls=GivenOption, help="Over the payloads of the last 7d, 12h ...; by default over the model's own window.")
+@model_option
+@json_option
+def monitor(since: str | None, model: str | None, as_json: bool) -> None:
+    """Make one monitoring pass now: measure, keep, alert, and consider a retrain."""
+    from driftgate.service import asking
+    from driftgate.service.dispatch import dispatch
+
+    found = settings()
+    name = found.model(model)
+    request = asking.monitoring(found, name, since)
+    with running(found) as parts:
+        # Here and not in the pass: a worker on another host does not see this host's outbox.
+        parts.payloads.ship()
+        document = dispatch(parts.app, parts.roster, parts.jobs, "monitor", request.key, request)
+    show(document, as_json, _pass_lines)
+
+
+def _pass_lines(document: dict[str, Any]) -> list[str]:
+    window = document["window"]
+    span = " to ".join(window[end][:16].replace("T", " ") for end in ("start", "end")) + " UTC"
+    who = f"version {document['version']}" if document["version"] else "nothing that serves"
+    ordered = sorted(document["findings"], key=lambda each: ORDER.index(each["verdict"]))
+    heading = ["monitor", "of", "value", "limit", "p", "rows", "verdict"]
+    loud = [each for each in ordered if each["verdict"] in ("fail", "undecided")]
+    return [
+        f"{document['model']}: {document['rows']} payloads of {span}, {who}: {verdict_mark(document['verdict'])}",
+        *table([heading, *map(_finding_row, ordered)]),
+        *(f"  {each['monitor']}/{each['name']}: {reason}" for each in loud for reason in each["reasons"]),
+        *(f"  {each['monitor']}/{each['name']}: {_expected(each['readings'])}" for each in loud if each["readings"]),
+        *(f"  problem: {problem}" for problem in document["problems"]),
+        *(f"  alarm on since {each['since'][:16].replace('T', ' ')}: {each['subject']}" for each in document["alarms"]),
+        *(_trigger_line(each) for each in document["triggers"]),
+        f"Designed chance of any false alarm in this pass: {document['level']:.2%}",
+        *([f"Page: {document['html']} of a running service"] if document["html"] else []),
+    ]
+
+
+ORDER = ("fail", "undecided", "pass", "not_applicable")
+
+
+def _finding_row(found: dict[str, Any]) -> list[str]:
+    numbers = (number(found["value"]), number(found["limit"]), number(found["p_value"], 2))
+    return [found["monitor"], found["name"], *numbers, str(found["rows"]), "ALARM" if found["verdict"] == "fail" else found["verdict"]]
+
+
+def _expected(readings: list[dict[str, Any]]) -> str:
+    grown = [f"{each['growth']['value']:+.1%} if {each['assumption']}" for each in readings if each["growth"] is not None]
+    return f"expected growth of the loss: {', '.join(grown) or 'undecided'}"
+
+
+def _trigger_line(considered: dict[str, Any]) -> str:
+    what = f"retrain started (job {considered['job_id']})" if considered["fired"] else "retrain held back"
+    return f"  {what}: {'; '.join(considered['reasons'])}"
+
+
+@click.command()
 @json_option
 def status(as_json: bool) -> None:
     """What serves, since when, and what waits."""
@@ -100,4 +157,4 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
     return table([["model", "champion", "challenger", "candidate", "since", "alarms"], *rows])
 
 
-COMMANDS = (drift, status)
+COMMANDS = (drift, monitor, status)

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,11 @@ class Jobs:
         state = STATES.get(status.status, "failed")
         error = _words(status.error) if state == "failed" else None
         return Job(job_id, status.name, state, status.output if state == "done" else None, error)
+
+    def unfinished(self, kind: str) -> Sequence[tuple[str, Sequence[Any]]]:
+        """Id and arguments of every job of the kind that is queued or running, the oldest first."""
+        found = self._connected().list_workflows(name=kind, status=[name for name, state in STATES.items() if state != "done"])
+        return [(status.workflow_id, tuple(status.input["args"]) if status.input else ()) for status in found]
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """The job once it ended. Raises Unavailable where it has not within `timeout` seconds; it goes on nevertheless."""

@@ -3,13 +3,16 @@
 import logging
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from driftgate.lifecycle.flows import challenging, promoting
 from driftgate.lifecycle.ledger import State
 from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import HEARTBEAT_SECONDS, Roster
-from driftgate.service.durable.workflows import APP_NAME, GENERATION, QUEUES, register
+from driftgate.service.durable.workflows import APP_NAME, CLOCK_QUEUE, GENERATION, QUEUES, register
+from driftgate.service.monitoring.schedules import Clock
+from driftgate.service.monitoring.timetable import appointments
 
 logger = logging.getLogger(__name__)
 
@@ -18,13 +21,17 @@ UPKEEP_SECONDS = 5.0
 
 
 class Worker:
-    """One worker process. At most one per process: DBOS keeps global state."""
+    """One worker process. At most one per process: DBOS keeps global state. `clock`: what schedules are held against."""
 
-    def __init__(self, app: Application, roster: Roster, jobs: Jobs, workflow_url: str) -> None:
+    def __init__(
+        self, app: Application, roster: Roster, jobs: Jobs, workflow_url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._app = app
         self._roster = roster
         self._jobs = jobs
         self._url = workflow_url
+        self._clock = clock
+        self._schedules = Clock(appointments(app.settings), CLOCK_QUEUE)
         self._executor = ""
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -45,12 +52,16 @@ class Worker:
                 "notification_listener_polling_interval_sec": POLL_SECONDS,
             }
         )
-        register(self._app)
+        clocked = register(self._app)
         DBOS.launch()
         for queue in sorted(set(QUEUES.values())):
             DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
+        self._schedules.apply(clocked, self._clock())
         self._loop("heartbeat", HEARTBEAT_SECONDS, lambda: self._roster.beat(self._executor))
         self._loop("upkeep", UPKEEP_SECONDS, self.upkeep)
+        self._loop("schedules", UPKEEP_SECONDS, self.catch_up)
+        # A loop of its own: a channel that hangs must not keep a dead worker's promotions waiting.
+        self._loop("messages", UPKEEP_SECONDS, lambda: self._app.alerts.deliver_pending(datetime.now(UTC)))
 
     def run(self) -> None:
         """Works until `stop` is called."""
@@ -82,6 +93,11 @@ class Worker:
                 if repaired:
                     logger.error(repaired)
 
+    def catch_up(self) -> None:
+        """Queues what fell due while no worker lived, and retrains that were decided and never queued."""
+        self._schedules.catch_up(self._clock())
+        self._app.triggers.resume(datetime.now(UTC))
+
     def _take_over(self) -> None:
         from dbos import DBOS
 
@@ -97,7 +113,7 @@ class Worker:
             if promotion.state is State.RUNNING:
                 self._jobs.promote(promotion, self._app.settings.policy(model))
 
-    def _loop(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+    def _loop(self, name: str, seconds: float, act: Callable[[], object]) -> None:
         def run() -> None:
             while True:
                 try:

@@ -10,7 +10,18 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from driftgate.service.http import catalogue, dashboard, decisions, health, outcomes, predictions, problems, scoring_protocol
+from driftgate.service.http import (
+    catalogue,
+    dashboard,
+    decisions,
+    health,
+    impact,
+    monitoring,
+    outcomes,
+    predictions,
+    problems,
+    scoring_protocol,
+)
 from driftgate.service.http.fast_lane import FastLane
 from driftgate.service.http.limits import BodyLimit
 from driftgate.service.http.measured import Measured
@@ -59,7 +70,7 @@ def create_app(parts: Parts) -> Api:
         lifespan=lifespan,
     )
     problems.install(app)
-    for module in (predictions, outcomes, scoring_protocol, decisions, catalogue, health, dashboard):
+    for module in (predictions, outcomes, scoring_protocol, decisions, catalogue, monitoring, impact, health, dashboard):
         app.include_router(module.router)
     app.include_router(decisions.jobs_router)
     return app

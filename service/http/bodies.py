@@ -112,3 +112,9 @@ class DriftBody(Body):
 
     version: Number | None = None
     since: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhdw]$")] = "7d"
+
+
+class MonitorBody(Body):
+    """A wish for a monitoring pass over the payloads of the last `since`; by default over the model's own window."""
+
+    since: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhdw]$")] | None = None

@@ -57,9 +57,19 @@ def _model(name: str, parts: Parts) -> dict[str, Any]:
         "problems": [*([{"about": "the champion cannot be loaded", "words": problem}] if problem else []), *silence],
         "versions": versions,
         "metrics": [key for key in METRICS if any(key in version["metrics"] for version in versions)],
+        "last_pass": next((documents.pass_line(each) for each in parts.app.book.passes(name, limit=1)), None),
+        "alarms": _alarms(name, parts),
         "promotions": [documents.promotion(each, champion) for each in decided[:SHOWN]],
         "reports": [documents.report(each) for each in parts.app.registry.listed(name)][:SHOWN],
     }
+
+
+def _alarms(name: str, parts: Parts) -> list[Document]:
+    """The alarms that are on, each with the page of the pass that found it last, if one was drawn."""
+    firing = parts.app.book.alarms(name).firing
+    found = {pass_id: parts.app.book.find(pass_id) for pass_id in {state.pass_id for state in firing}}
+    reports = {pass_id: known.report for pass_id, known in found.items() if known is not None}
+    return [{**documents.alarm(state), "report": reports.get(state.pass_id)} for state in firing]
 
 
 def _versions(name: str, serving: Serving, parts: Parts) -> tuple[list[Document], list[dict[str, str]]]:

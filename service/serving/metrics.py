@@ -12,6 +12,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from driftgate.lifecycle.instances import as_text
 from driftgate.lifecycle.payloads import Arm, Payload
@@ -114,11 +115,18 @@ ANY = Limits()
 class Metrics:
     """The counters of one process; `render` gives those of all processes that share a folder (see SHARED_FOLDER).
 
-    `schemas(model)`: the schema that a model's rows are held against.
+    `schemas(model)`: the schema that a model's rows are held against. `beside`: what belongs to no process, and is told as it is.
     """
 
-    def __init__(self, schemas: Callable[[str], Schema | None], limits: Mapping[str, Limits], backlog: Backlog | None = None) -> None:
+    def __init__(
+        self,
+        schemas: Callable[[str], Schema | None],
+        limits: Mapping[str, Limits],
+        backlog: Backlog | None = None,
+        beside: Sequence[Collector] = (),
+    ) -> None:
         self._schemas, self._limits, self._backlog = schemas, dict(limits), backlog
+        self._beside = [*beside, *([] if backlog is None else [_Outbox(backlog)])]
         self._watched: dict[str, Watched] = {}
         self.registry = CollectorRegistry()
         own = self.registry
@@ -192,12 +200,10 @@ class Metrics:
         if os.environ.get(SHARED_FOLDER):
             shown = CollectorRegistry()
             MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
-        page = generate_latest(shown)
-        if self._backlog is None:
-            return page
-        outbox = CollectorRegistry()
-        outbox.register(_Outbox(self._backlog))
-        return page + generate_latest(outbox)
+        others = CollectorRegistry()
+        for collector in self._beside:
+            others.register(collector)
+        return generate_latest(shown) + generate_latest(others)
 
     def _oddities(self, payload: Payload) -> Iterable[tuple[Counter, str, str]]:
         model, output = payload.model, payload.output
@@ -236,7 +242,7 @@ def forget_dead_processes() -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Outbox:
+class _Outbox(Collector):
     """What waits, asked for when Prometheus asks: it belongs to the host, not to a process."""
 
     backlog: Backlog

@@ -135,6 +135,35 @@ def test_a_report_is_kept_with_its_files_and_read_back(at):
     assert at.reopened().report_file(kept, "json").read_text() == "{}"
 
 
+def test_a_page_is_kept_in_the_run_of_its_version(at):
+    at.registered()
+    made = at.folder / "report"
+    made.mkdir()
+    (made / "report.json").write_text("{}")
+    (made / "page.html").write_text("<p>drift</p>")
+    report = a_report("r2", model=at.model, files={"json": "report.json", "html": "page.html"})
+
+    kept = at.registry.keep(report, str(made))
+
+    with pytest.raises(RegistryUnavailable):
+        at.reopened(NOBODY).report_file(kept, "html")
+    assert at.reopened().report_file(kept, "html").read_text() == "<p>drift</p>"
+
+
+def test_a_report_of_one_json_document_needs_no_mlflow(at):
+    at.registered()
+    made = at.folder / "report"
+    made.mkdir()
+    (made / "drift.json").write_text('{"measurement": "\N{SNOWMAN}"}', encoding="utf-8")
+    report = a_report("r3", model=at.model, files={"json": "drift.json"})
+    away = at.reopened(NOBODY)
+
+    kept = away.keep(report, str(made))
+
+    assert away.report_file(kept, "json").read_text(encoding="utf-8") == '{"measurement": "\N{SNOWMAN}"}'
+    assert list(away.listed(at.model)) == [kept]
+
+
 def test_a_snapshot_has_only_its_two_parts(at):
     version = at.registered()
 

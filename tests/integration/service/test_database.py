@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from driftgate.lifecycle.errors import InvalidConfiguration, StoreUnavailable
 from driftgate.registry.tables import ledger
-from driftgate.service.database import VERSION_TABLE, connect, downgrade, ping, shown, target, upgrade
+from driftgate.service.database import MIGRATIONS, VERSION_TABLE, connect, downgrade, ping, shown, target, upgrade
 from driftgate.service.tables import tokens
 from tests.builders import NOON
 from tests.databases import KINDS, SERVERS, scratch_engine, scratch_url
@@ -47,6 +49,27 @@ def test_upgrade_may_be_repeated_and_follows_a_downgrade(engine):
         step(engine)
 
     assert set(inspect(engine).get_table_names()) >= TABLES
+
+
+def test_a_database_at_the_newest_step_is_left_alone_without_alembic(engine, monkeypatch):
+    upgrade(engine)
+    monkeypatch.setitem(sys.modules, "alembic", None)
+
+    upgrade(engine)
+
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+    with pytest.raises(ImportError):
+        upgrade(engine)
+
+
+def test_steps_are_a_chain_whose_files_are_named_by_their_revision_so_that_the_last_name_is_the_newest():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    steps = list(ScriptDirectory.from_config(config).walk_revisions())
+
+    assert [Path(step.path).stem.partition("_")[0] for step in steps] == [step.revision for step in steps]
+    assert [step.revision for step in steps] == sorted((step.revision for step in steps), reverse=True)
 
 
 def test_the_history_adds_up_to_the_declared_tables(engine):

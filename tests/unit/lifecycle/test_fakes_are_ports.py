@@ -16,8 +16,10 @@ def test_each_port_has_a_fake(tmp_path: Path) -> None:
     meter: ports.DriftMeter = fakes.FakeDriftMeter(tmp_path)
     simulator: ports.Simulator = fakes.FakeSimulator(tmp_path)
     scorer: ports.Scorer = fakes.FakeScorer()
+    book: ports.MonitoringBook = fakes.FakeMonitoringBook()
+    watch: ports.Watch = fakes.FakeWatch()
 
-    named = {type(fake).__name__ for fake in (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer)}
+    named = {type(fake).__name__ for fake in (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer, book, watch)}
 
     protocols = {name for name, kind in vars(ports).items() if getattr(kind, "_is_protocol", False) and name != "Protocol"}
     assert named == {f"Fake{name}" for name in protocols}

@@ -1,8 +1,9 @@
 """The API over fakes: no process, no MLflow, no workflow engine."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy import Engine
 
 from driftgate.lifecycle.errors import JobNotFound, ReportNotFound
+from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.ledger import Promotion
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.ports import Report, Scorer
+from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
 from driftgate.service.application import Application
 from driftgate.service.bootstrap import arrangements
@@ -23,6 +26,7 @@ from driftgate.service.durable.workers import Roster
 from driftgate.service.http.app import Api as ApiUnderTest
 from driftgate.service.http.app import create_app
 from driftgate.service.http.parts import Parts
+from driftgate.service.monitoring.alerting import Alerting
 from driftgate.service.serving.follower import Follower
 from driftgate.service.serving.front import Front
 from driftgate.service.serving.known_tokens import KnownTokens
@@ -36,12 +40,14 @@ from tests.fakes import (
     FakeDriftMeter,
     FakeExaminer,
     FakeLedger,
+    FakeMonitoringBook,
     FakePayloadLog,
     FakeRegistry,
     FakeReports,
     FakeScorer,
     FakeSimulator,
     FakeTrainer,
+    FakeWatch,
     Ticking,
 )
 
@@ -113,6 +119,25 @@ class FakeJobs:
         self.closed = True
 
 
+@dataclass
+class FakeTriggers:
+    """Starts nothing. `wanted`: what is to be said of the next pass; `considered`: the passes that it was asked about."""
+
+    wanted: Trigger | None = None
+    considered: list[str] = field(default_factory=list)
+
+    def consider(self, found: Pass) -> Trigger | None:
+        self.considered.append(found.id)
+        return self.wanted
+
+    def scheduled(self, model: str, tick: datetime) -> Trigger | None:
+        self.considered.append(f"{model} {tick.isoformat()}")
+        return self.wanted
+
+    def resume(self, _: datetime) -> Sequence[str]:
+        return ()
+
+
 class Client:
     """Requests straight into the application; what it does not catch is a response of status 500."""
 
@@ -145,6 +170,7 @@ class Api:
     jobs: FakeJobs
     log: FakePayloadLog
     engine: Engine
+    watched: FakeMonitoringBook
 
     def token(self, role: Role, name: str | None = None) -> Mapping[str, str]:
         """The header of a new token."""
@@ -171,7 +197,20 @@ def an_api(folder: Path, auth: str = "none") -> Api:
     versions = {(MODEL, number): a_version(number) for number in (1, 2, 3)}
     book = FakeBook(bound=versions, kept={"r1": a_report()}, files=folder)
     ledger, jobs, log = FakeLedger(Ticking()), FakeJobs(), FakePayloadLog()
-    app = Application(settings, FakeTrainer(), FakeExaminer(), FakeSimulator(folder), FakeDriftMeter(folder), book, ledger)
+    watched = FakeMonitoringBook()
+    app = Application(
+        settings,
+        FakeTrainer(),
+        FakeExaminer(),
+        FakeSimulator(folder),
+        FakeDriftMeter(folder),
+        book,
+        ledger,
+        FakeWatch(folder),
+        watched,
+        Alerting(settings, watched),
+        FakeTriggers(),
+    )
     follower = Follower(arrangements(settings), ledger, book, Remembered(folder / "serving"))
     metrics = Metrics(follower.schema, {MODEL: Limits(0.6)})
     tokens = Tokens(engine)
@@ -179,7 +218,7 @@ def an_api(folder: Path, auth: str = "none") -> Api:
     parts = Parts(app, log, follower, Front(follower, log, metrics), metrics, jobs, Roster(engine), tokens, known)
     api = create_app(parts)
     client = Client(api)
-    return Api(api, parts, client, book, ledger, jobs, log, engine)
+    return Api(api, parts, client, book, ledger, jobs, log, engine, watched)
 
 
 def rows(*features: Mapping[str, Any], **more: Any) -> dict[str, Any]:

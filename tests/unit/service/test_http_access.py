@@ -40,6 +40,12 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("GET", "/v1/models/{model}/versions/{version}"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/reports"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/reports/{report_id}"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/passes"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/passes/{pass_id}"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/findings"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/alarms"): (Role.VIEWER, None),
+    ("POST", "/v1/models/{model}/monitor"): (Role.TRAINER, {}),
+    ("GET", "/v1/models/{model}/impact"): (Role.VIEWER, None),
     ("GET", "/v1/jobs/{job_id}"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/schema"): (Role.VIEWER, None),
     ("POST", "/v1/models/{model}/challenger"): (Role.APPROVER, {"version": 2}),
@@ -55,7 +61,7 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("GET", "/version"): (None, None),
 }  # fmt: skip
 CLOSED = {key: needed for key, (needed, _) in ROUTES.items() if needed is not None}
-VALUES = {"model": "churn", "version": "1", "promotion_id": "p-none", "report_id": "r1", "job_id": "j-none"}
+VALUES = {"model": "churn", "version": "1", "promotion_id": "p-none", "report_id": "r1", "job_id": "j-none", "pass_id": "m-none"}
 
 
 @dataclass
@@ -108,7 +114,8 @@ def test_the_role_itself_and_every_greater_one_may(matrix: Matrix, route: tuple[
 
     answers = {role: matrix.ask(route, matrix.headers[role]) for role in allowed}
 
-    assert {title for _, title in answers.values()} <= {"", "PromotionNotFound", "JobNotFound", "VersionNotFound", "ModelNotFound"}
+    unknown = {f"{what}NotFound" for what in ("Promotion", "Job", "Pass", "Version", "Model")}
+    assert {title for _, title in answers.values()} <= {"", *unknown}
     assert not {401, 403, 422, 500} & {status for status, _ in answers.values()}
 
 

@@ -21,6 +21,7 @@ MEANING = {
     "VersionNotFound": (404, 1),
     "PromotionNotFound": (404, 1),
     "ReportNotFound": (404, 1),
+    "PassNotFound": (404, 1),
     "JobNotFound": (404, 1),
     "Conflict": (409, 1),
     "ChampionMoved": (409, 1),

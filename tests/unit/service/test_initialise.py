@@ -94,6 +94,11 @@ def test_every_uncommented_default_is_the_default(initial, tmp_path, task):
     assert filled.service.model_copy(update={"url": None}) == settings.service
     assert filled.models["churn"].simulation == settings.models["churn"].simulation
     assert filled.models["churn"].drift == settings.models["churn"].drift
+    assert filled.alerts == settings.alerts
+    chosen = {"schedule": None, "limits": {}, "on": (), "new_labels": None}
+    for table in ("monitoring", "triggers"):
+        given, default = (getattr(each.models["churn"], table) for each in (filled, settings))
+        assert given.model_copy(update={key: value for key, value in chosen.items() if key in type(given).model_fields}) == default
     without_floors = Policy(**{name: getattr(filled.policy("churn"), name) for name in Policy.__slots__} | {"floors": {}})
     assert without_floors == Policy()
     plan = filled.plan("churn")

@@ -1,0 +1,76 @@
+"""What the model's arm brought against the heuristic's: the monitor that compares arms."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from driftgate.lifecycle.errors import InvalidData
+from driftgate.lifecycle.findings import Finding
+from driftgate.lifecycle.judging import impact
+from driftgate.lifecycle.ledger import Kind
+from driftgate.lifecycle.payloads import Arm, Payload, Window
+from driftgate.lifecycle.ports import Ledger
+from driftgate.lifecycle.versions import Version
+from driftgate.service.monitoring.gathering import Gathered, Log
+from driftgate.service.settings_models import ModelTable
+
+if TYPE_CHECKING:
+    from driftgate.reports.impact.arms import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The arms of one model. `window`: what the pass looks at; `level`: what the monitor may spend."""
+
+    version: Version
+    found: Gathered
+    window: Window
+    table: ModelTable
+    log: Log
+    ledger: Ledger
+    level: float
+
+    @property
+    def possible(self) -> bool:
+        """Whether the heuristic answered anybody."""
+        return any(payload.arm is Arm.HEURISTIC for payload in self.found.payloads)
+
+    def findings(self) -> Iterable[Finding]:
+        """Whether the model does worse than the heuristic, and whether its advantage has decayed.
+
+        Raises InvalidData where nobody can tell which outcomes are good.
+        """
+        from driftgate.reports.impact import arms, cases
+
+        asked, judged = self.table.monitoring, self.found.judged
+        good = cases.favour(self.version.schema, asked.favourable)
+        if isinstance(good, str):
+            raise InvalidData(good)
+        span = self.window if judged is None else Window(judged.start, self.window.end)
+        first, why = self._first(judged)
+        terms = arms.Terms(good, asked.value_per_entity, asked.minimum_rows)
+        now = arms.Recorded(span, judged, self._answers(span), self.found.known)
+        measured = arms.measure(self.version.model, terms, now, version=self.version.number, first=first, no_first=why)
+        return impact.impact(measured, self.level)
+
+    def _answers(self, span: Window) -> Sequence[Payload]:
+        """Everything that was answered from the first matured payload up to now: an entity must have kept its arm throughout."""
+        mine = [payload for payload in self.found.payloads if payload.shadow_of is None]
+        if span.start >= self.window.start:
+            return mine
+        return [*self.log.read(self.version.model, Window(span.start, self.window.start)), *mine]
+
+    def _first(self, judged: Window | None) -> "tuple[Recorded | None, str]":
+        """The version's first period as champion, as long as a window, once it lies before what is judged now; else why there is none."""
+        from driftgate.reports.impact import arms
+
+        model = self.version.model
+        decided = [event for event in self.ledger.events(model=model) if event.kind is Kind.DECIDED]
+        mine = [event.at for event in decided if event.body["version"] == self.version.number]
+        if not mine or judged is None:
+            return None, "no outcome has matured yet"
+        period = Window(mine[0], mine[0] + timedelta(days=self.table.monitoring.window_days))
+        if period.end > judged.start:
+            return None, f"the first matured period of version {self.version.number} is not over, or is the one looked at"
+        return arms.Recorded(period, period, self.log.read(model, period), self.log.joined(model, period)), ""

@@ -1,0 +1,194 @@
+"""Retrains that start by themselves: what asks for one and what holds it back is gathered, weighed, written down, and done."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from driftgate.lifecycle.canonical import sha256
+from driftgate.lifecycle.errors import JobNotFound, Unavailable
+from driftgate.lifecycle.findings import Pass
+from driftgate.lifecycle.payloads import Window
+from driftgate.lifecycle.ports import Ledger, MonitoringBook, Registry
+from driftgate.lifecycle.triggers import Asking, Circumstances, Terms, TrialResult, Trigger, asked, decide, held
+from driftgate.service import asking as wishes
+from driftgate.service.monitoring.trial import Labels, Trials
+from driftgate.service.settings import Settings
+from driftgate.service.settings_monitoring import TriggersTable
+
+ACTOR = "driftgate"
+KIND = "retrain"
+
+ATTEMPTS = 20
+MOST = 10_000
+RECENT = 100
+"""Considerations that a repeat is looked for in; an older one is found when it is about to be stored."""
+
+LONGEST_REASON = 1_000
+"""What a run's tag should hold; the book holds all of it."""
+
+REMEMBERED = timedelta(days=7)
+"""A retrain that was written down and never queued is queued within this time, and not after: its cause is old news then."""
+
+LABELS_BACK = timedelta(days=3650)
+
+
+class Queue(Protocol):
+    """The worker's queues, seen from outside: `service.durable.jobs.Jobs`."""
+
+    def enqueue(self, kind: str, job_id: str, *arguments: Any) -> str:
+        """The job's id, queued; an id that is known already is left as it is."""
+        ...
+
+    def find(self, job_id: str) -> Any:
+        """The job as it stands. Raises JobNotFound."""
+        ...
+
+    def unfinished(self, kind: str) -> Sequence[tuple[str, Sequence[Any]]]:
+        """Id and arguments of every job of the kind that is queued or running."""
+        ...
+
+
+class Triggering:
+    """The triggers of every model. `workers`: the executors that live; `clock`: what is not known yet was made after it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        book: MonitoringBook,
+        ledger: Ledger,
+        registry: Registry,
+        labels: Labels,
+        queue: Queue,
+        workers: Callable[[], Sequence[str]],
+        trials: Trials,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings = settings
+        self._book = book
+        self._ledger = ledger
+        self._registry = registry
+        self._labels = labels
+        self._queue = queue
+        self._workers = workers
+        self._trials = trials
+        self._clock = clock
+
+    def consider(self, found: Pass) -> Trigger | None:
+        """What follows from a pass, written down and, where it fired, queued; None where nothing in it asks for a retrain.
+
+        The same pass again finds the first consideration, and queues the same job.
+        """
+        table = self._table(found.model)
+        if not table.on and table.new_labels is None:
+            return None
+        asking = Asking(found.model, found.at, found.version, found.id, found.findings)
+        return self._weighed(_id("pass", found.id), asking, table)
+
+    def scheduled(self, model: str, tick: datetime) -> Trigger | None:
+        """What follows from a tick of `triggers.schedule`; None for a model that was never trained: the first version is a person's."""
+        if not self._registry.versions(model):
+            return None
+        asking = Asking(model, tick.astimezone(UTC), self._ledger.champion(model), due=tick.astimezone(UTC))
+        return self._weighed(_id("schedule", model, asking.at.isoformat()), asking, self._table(model))
+
+    def resume(self, now: datetime) -> Sequence[str]:
+        """The ids of retrains that were written down and not queued, because a process died in between; queued now."""
+        newest = [self._book.triggers(model, since=now - REMEMBERED, limit=1, fired=True) for model in self._settings.models]
+        lost = [trigger for found in newest for trigger in found if trigger.job_id is not None and not self._is_known(trigger.job_id)]
+        return [self._started(trigger).id for trigger in lost]
+
+    def _table(self, model: str) -> TriggersTable:
+        return self._settings.models[model].triggers
+
+    def _weighed(self, trigger_id: str, asking: Asking, table: TriggersTable) -> Trigger | None:
+        terms = Terms(table.on, table.new_labels, timedelta(days=table.cooldown_days), table.monthly_budget)
+        trial: TrialResult | None = None
+        for _ in range(ATTEMPTS):
+            past = self._book.triggers(asking.model, limit=RECENT)
+            known = next((trigger for trigger in past if trigger.id == trigger_id), None)
+            if known is not None:
+                return self._started(known)
+            last = self._last_retrain(asking.model)
+            asking = self._with_labels(asking, last, table)
+            if not asked(asking, terms):
+                return None
+            found = self._circumstances(asking, last, table)
+            if table.trial and asking.version is not None and not held(asking.at, found, terms):
+                trial = trial or self._trials.trial(asking.model, asking.version, asking.at, f"trial-{trigger_id}")
+            sequence = past[0].sequence + 1 if past else 1
+            decision = decide(trigger_id, sequence, asking, replace(found, trial=trial), terms)
+            stored = None if decision is None else self._book.decided(decision)
+            if stored is not None:
+                return self._started(stored)
+        raise Unavailable(f"retrains of {asking.model} were weighed {ATTEMPTS} times, and another was stored each time: try again")
+
+    def _with_labels(self, asking: Asking, last: datetime | None, table: TriggersTable) -> Asking:
+        if table.new_labels is None:
+            return asking
+        maturity = timedelta(days=self._settings.models[asking.model].outcomes.maturity_days)
+        start = (asking.at - LABELS_BACK) if last is None else last - maturity
+        return replace(asking, labels=self._counted(asking.model, Window(start, asking.at - maturity), table.new_labels))
+
+    def _counted(self, model: str, window: Window, enough: int) -> int:
+        """The labelled payloads of the window, counted from its end, until there are enough: a month of millions need not be read."""
+        count, end, span = 0, window.end, timedelta(days=1)
+        while end > window.start and count < enough:
+            start = max(window.start, end - span)
+            count += len(self._labels.joined(model, Window(start, end)))
+            end, span = start, span * 2
+        return count
+
+    def _circumstances(self, asking: Asking, last: datetime | None, table: TriggersTable) -> Circumstances:
+        local = asking.at.astimezone(ZoneInfo(table.timezone))
+        month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        spent = len(self._book.triggers(asking.model, since=month, limit=MOST, fired=True))
+        worker = bool(self._workers())
+        return Circumstances(last, self._running(asking.model) if worker else None, spent, worker)
+
+    def _running(self, model: str) -> str | None:
+        for job_id, arguments in self._queue.unfinished(KIND):
+            if arguments and arguments[0].plan.model == model:
+                return job_id
+        # Written down a moment ago by another process, which has not queued it yet.
+        since = self._clock() - REMEMBERED
+        waiting = [trigger.job_id for trigger in self._book.triggers(model, since=since, limit=1, fired=True)]
+        return next((job_id for job_id in waiting if job_id is not None and not self._is_known(job_id)), None)
+
+    def _last_retrain(self, model: str) -> datetime | None:
+        """When the newest retrain was asked for: by a trigger at its instant, by a person (or adopted) when the version came about."""
+        fired = list(self._book.triggers(model, limit=1, fired=True))
+        # Its version came about a while after the trigger; a weekly schedule under a cooldown of a week would miss every other tick.
+        own = {self._version_of(trigger) for trigger in fired}
+        now = self._clock()
+        made = [version.created for version in self._registry.versions(model) if version.number not in own and version.created <= now]
+        return max([*(trigger.at for trigger in fired), *made], default=None)
+
+    def _version_of(self, trigger: Trigger) -> int | None:
+        try:
+            job = self._queue.find(trigger.job_id or "")
+        except JobNotFound:
+            return None
+        return job.result["version"] if job.result else None
+
+    def _is_known(self, job_id: str) -> bool:
+        try:
+            self._queue.find(job_id)
+        except JobNotFound:
+            return False
+        return True
+
+    def _started(self, trigger: Trigger) -> Trigger:
+        """The trigger, its retrain queued where it fired. Queued again under the same id it stays one."""
+        if trigger.fired and trigger.job_id is not None:
+            reason = "; ".join(trigger.reasons)[:LONGEST_REASON]
+            search = self._table(trigger.model).search
+            wish = wishes.retraining(self._settings, trigger.model, ACTOR, reason=reason, search=search, data=None)
+            self._queue.enqueue(KIND, trigger.job_id, replace(wish, key=trigger.job_id))
+        return trigger
+
+
+def _id(*parts: str) -> str:
+    return f"trigger-{sha256(parts)[:32]}"

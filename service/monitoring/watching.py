@@ -1,0 +1,65 @@
+"""The traffic of the version that serves, looked at by every monitor: where the log, the registry and the measurements meet."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from driftgate.lifecycle.budget import monitor_level
+from driftgate.lifecycle.findings import Finding, Monitor
+from driftgate.lifecycle.judging import traffic
+from driftgate.lifecycle.payloads import Window
+from driftgate.lifecycle.ports import Examiner, Ledger, Watch, Watched
+from driftgate.lifecycle.versions import Version
+from driftgate.service.monitoring.comparing import Comparison
+from driftgate.service.monitoring.gathering import Log, Reader
+from driftgate.service.monitoring.guarding import Guarded
+from driftgate.service.monitoring.looking import Look
+from driftgate.service.monitoring.references import Reference, Snapshots
+from driftgate.service.settings import Settings
+
+
+class PayloadWatch(Watch):
+    """Watches the payload log. Deterministic: the same payloads, outcomes and settings give the same findings."""
+
+    def __init__(self, settings: Settings, snapshots: Snapshots, log: Log, examiner: Examiner, ledger: Ledger) -> None:
+        self._settings = settings
+        self._snapshots = snapshots
+        self._log = log
+        self._examiner = examiner
+        self._ledger = ledger
+
+    def look(self, version: Version, key: str, at: datetime, window: Window, level: float) -> Watched:
+        """See the port."""
+        table = self._settings.models[version.model].monitoring
+        found = self._reader(version).gather(version.model, version.number, version.schema, window, at)
+        guarded = Guarded(table.off, problems=[*found.problems, *found.inputs.problems])
+        silence = None if table.silence_hours is None else timedelta(hours=table.silence_hours)
+        guarded.ask(Monitor.TRAFFIC, lambda: traffic.judged(found.traffic, at, silence))
+        reference = Reference(version, self._snapshots, self._examiner, self._settings)
+        look = Look(found, reference, self._settings.models[version.model], level, guarded)
+        look.at_inputs()
+        look.at_outcomes()
+        look.at_expectations()
+        arms = Comparison(version, found, window, look.table, self._log, self._ledger, monitor_level(level, Monitor.IMPACT))
+        if arms.possible:
+            guarded.ask(Monitor.IMPACT, arms.findings)
+        folder, files = self._drawn(look, guarded.findings, key)
+        return Watched(found.traffic.rows, found.judged, tuple(guarded.findings), tuple(guarded.problems), folder, files)
+
+    def _reader(self, version: Version) -> Reader:
+        table, plan = self._settings.models[version.model], self._settings.plan(version.model)
+        apart = {name for name in (version.schema.target, version.schema.entity, version.schema.time, plan.time, *plan.drop) if name}
+        return Reader(
+            self._log,
+            hidden=frozenset({*table.payloads.redact, *table.payloads.hash}),
+            apart=frozenset(apart - {*version.schema.features}),
+            maturity=timedelta(days=table.outcomes.maturity_days),
+            silence=None if table.monitoring.silence_hours is None else timedelta(hours=table.monitoring.silence_hours),
+        )
+
+    def _drawn(self, look: Look, findings: Sequence[Finding], key: str) -> tuple[str | None, Mapping[str, str]]:
+        wanted = look.table.monitoring.html
+        if wanted == "never" or (wanted == "alarm" and not any(finding.alarms for finding in findings)):
+            return None, {}
+        folder = self._settings.state / "staging" / key
+        files = look.guarded.tried("the page was not drawn", lambda: look.draw(folder))
+        return (str(folder), files) if files else (None, {})
