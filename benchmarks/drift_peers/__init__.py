@@ -1,0 +1,1 @@
+"""The processes that benchmarks/drift.py compares: ours, Evidently's and NannyML's, each over the same two Parquet files."""
