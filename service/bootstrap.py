@@ -15,22 +15,20 @@ from sqlalchemy import Engine
 
 from driftgate.lifecycle.arms import Split
 from driftgate.lifecycle.errors import StoreUnavailable
+from driftgate.lifecycle.ports import Watch
 from driftgate.payloads.log import DurablePayloadLog
 from driftgate.payloads.objects import ObjectStore, store_at
 from driftgate.payloads.redaction import Redaction
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.mlflow_registry import MlflowRegistry
-from driftgate.service.application import Application
+from driftgate.service.application import Alerts, Application, Triggers
 from driftgate.service.database import connect, upgrade
+from driftgate.service.deferred import deferred
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
 from driftgate.service.examining import MeasuringExaminer
 from driftgate.service.metering import WindowMeter
-from driftgate.service.monitoring.alerting import Alerting
 from driftgate.service.monitoring.book import SqlMonitoringBook
-from driftgate.service.monitoring.trial import Trials
-from driftgate.service.monitoring.triggering import Triggering
-from driftgate.service.monitoring.watching import PayloadWatch
 from driftgate.service.settings import Settings
 from driftgate.service.settings_models import ModelTable
 from driftgate.service.settings_tables import StorageTable
@@ -140,7 +138,24 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
     examiner = MeasuringExaminer(settings, registry, progress)
     trainer, ledger, book = LazyTrainer(staging, settings.project, progress), SqlLedger(engine), SqlMonitoringBook(engine)
     roster, jobs = Roster(engine), Jobs(storage.workflows)
-    trials = Trials(settings, trainer, registry, payloads)
+
+    def watch() -> Watch:
+        from driftgate.service.monitoring.watching import PayloadWatch
+
+        return PayloadWatch(settings, registry, payloads, examiner, ledger)
+
+    def alerts() -> Alerts:
+        from driftgate.service.monitoring.alerting import Alerting
+
+        return Alerting(settings, book)
+
+    def triggers() -> Triggers:
+        from driftgate.service.monitoring.trial import Trials
+        from driftgate.service.monitoring.triggering import Triggering
+
+        trials = Trials(settings, trainer, registry, payloads)
+        return Triggering(settings, book, ledger, registry, payloads, jobs, roster.alive, trials)
+
     app = Application(
         settings=settings,
         trainer=trainer,
@@ -149,10 +164,10 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         meter=WindowMeter(settings, registry, payloads, examiner),
         registry=registry,
         ledger=ledger,
-        watch=PayloadWatch(settings, registry, payloads, examiner, ledger),
+        watch=deferred(watch),
         book=book,
-        alerts=Alerting(settings, book),
-        triggers=Triggering(settings, book, ledger, registry, payloads, jobs, roster.alive, trials),
+        alerts=deferred(alerts),
+        triggers=deferred(triggers),
     )
     return Running(app, registry, payloads, roster, jobs, Tokens(engine), engine)
 

@@ -1,6 +1,8 @@
 """Drift of a window against a version's snapshot: an alarm needs significance over everything judged, and materiality."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +11,7 @@ from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports.drift import categorical, numeric
+from driftgate.reports.drift import words as saying
 from driftgate.reports.drift.aspects import (
     LEAST_USABLE,
     TOTAL_VARIATION,
@@ -21,7 +24,7 @@ from driftgate.reports.drift.aspects import (
     missing,
 )
 from driftgate.reports.drift.surprise import holm, least_of_discrete
-from driftgate.reports.drift.words import described, evidently_score
+from driftgate.reports.drift.words import Said
 from driftgate.reports.profiles.categorical import CategoricalProfile
 from driftgate.reports.profiles.frame import FrameProfile
 from driftgate.reports.profiles.numeric import NumericProfile
@@ -31,6 +34,8 @@ LEAST_ROWS = 50
 PREDICTION_SHARE = 0.2
 """Share of the level spent on the prediction, which is judged on rows of its own (the holdout); the columns share the rest."""
 PREDICTION = "prediction"
+THREADED_ROWS = 200_000
+THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Examined:
 
     sides: Sides
     aspects: tuple[Aspect, ...]
+    said: Said
 
     @property
     def unseen(self) -> Aspect | None:
@@ -114,7 +120,7 @@ def measure(
         raise InvalidData(f"the {side} has no rows: drift needs rows on both sides")
     asked = materiality or Materiality()
     share = 1.0 - PREDICTION_SHARE if predictions else 1.0
-    found = [examined(sides, _own(asked, (limits or {}).get(sides.name)), seed) for sides in paired(reference, current)]
+    found = _each(paired(reference, current), lambda sides: examined(sides, _own(asked, (limits or {}).get(sides.name)), seed))
     columns = family(found, level, share)
     prediction = None
     if predictions is not None:
@@ -135,6 +141,14 @@ def measure(
     )
 
 
+def _each(columns: Sequence[Sides], examine: Callable[[Sides], Examined]) -> list[Examined]:
+    """Every column examined; long ones side by side, as most of the work lets go of the interpreter."""
+    if max((column.current.rows + column.reference.rows for column in columns), default=0) < THREADED_ROWS:
+        return [examine(column) for column in columns]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(examine, columns))
+
+
 def paired(reference: FrameProfile, current: FrameProfile) -> list[Sides]:
     """The columns of the reference, each beside the window's."""
     mine, theirs = reference.independent or reference, current.independent or current
@@ -148,13 +162,18 @@ def examined(sides: Sides, materiality: Materiality, seed: int) -> Examined:
     rates = sides.current.missing / max(sides.current.rows, 1) - sides.reference.missing / max(sides.reference.rows, 1)
     rate = missing(rates, (mine.missing, mine.rows), (theirs.missing, theirs.rows), materiality)
     found = (rate,) if rate else ()
-    if min(mine.held, theirs.held) < LEAST_USABLE:
-        return Examined(sides, found)
-    if isinstance(sides.reference, NumericProfile):
-        values = numeric.distribution(_atoms(sides.reference, sides.current), _atoms(mine, theirs), sizes, materiality, seed)
-        return Examined(sides, (values, *found))
-    everything, independent = _table(sides.reference, sides.current), _table(mine, theirs)
-    return Examined(sides, (*categorical.aspects(everything, independent, sizes, materiality, seed), *found))
+    judged = min(mine.held, theirs.held) >= LEAST_USABLE
+    if not (sides.reference.held and sides.current.held):
+        return Examined(sides, found, saying.nothing(sides.reference, sides.current))
+    if isinstance(sides.reference, NumericProfile) and isinstance(sides.current, NumericProfile):
+        pair = _pair(sides.reference, sides.current)
+        apart = pair if mine is sides.reference and theirs is sides.current else _pair(mine, theirs)
+        values = (numeric.distribution(pair, apart, sizes, materiality, seed),) if judged else ()
+        return Examined(sides, (*values, *found), saying.numbers(sides.reference, sides.current, pair.pooled))
+    first, second = sides.reference, sides.current
+    every, own = _table(first, second), _table(mine, theirs)
+    shares = categorical.aspects(every, own, sizes, materiality, seed) if judged else ()
+    return Examined(sides, (*shares, *found), saying.levels(*_levels(first, second), every))
 
 
 def family(members: Sequence[Examined], level: float, share: float) -> tuple[ColumnDrift, ...]:
@@ -175,7 +194,7 @@ def family(members: Sequence[Examined], level: float, share: float) -> tuple[Col
     for member, p_values, factor in zip(members, shared, factors.tolist(), strict=True):
         own = zip(member.others, [min(1.0, p * factor) for p in p_values], strict=True)
         judged = [*own, *([(member.unseen, next(unseen_p))] if member.unseen else [])]
-        results.append(_column(member.sides, judged, level))
+        results.append(_column(member, judged, level))
     return tuple(results)
 
 
@@ -192,8 +211,13 @@ def _own(materiality: Materiality, limit: float | None) -> Materiality:
     return replace(materiality, normalised_wasserstein=limit, total_variation=limit)
 
 
-def _atoms(*sides: NumericProfile | CategoricalProfile) -> tuple[numeric.Atoms, numeric.Atoms]:
-    first, second = (numeric.Atoms(side.values, side.counts) for side in sides if isinstance(side, NumericProfile))
+def _pair(*sides: NumericProfile | CategoricalProfile) -> numeric.Pair:
+    first, second = (numeric.Atoms(side.values, side.counts, side.deviation) for side in sides if isinstance(side, NumericProfile))
+    return numeric.pair(first, second)
+
+
+def _levels(*sides: NumericProfile | CategoricalProfile) -> tuple[CategoricalProfile, CategoricalProfile]:
+    first, second = (side for side in sides if isinstance(side, CategoricalProfile))
     return first, second
 
 
@@ -202,13 +226,13 @@ def _table(*sides: NumericProfile | CategoricalProfile) -> categorical.Table:
     return categorical.table(first, second)
 
 
-def _column(sides: Sides, found: Sequence[tuple[Aspect, float]], level: float) -> ColumnDrift:
+def _column(member: Examined, found: Sequence[tuple[Aspect, float]], level: float) -> ColumnDrift:
+    sides = member.sides
     enough = min(side.rows for side in sides.independent) >= LEAST_ROWS
     judged = [_Judged(aspect, p, enough and p <= level and aspect.effect >= aspect.limit) for aspect, p in found]
     drifted = any(each.drifted for each in judged)
     shown = _shown(judged, drifted=drifted)
     measured = any(each.aspect.method in (WASSERSTEIN, TOTAL_VARIATION) for each in judged)
-    method, score = evidently_score(sides.reference, sides.current)
     return ColumnDrift(
         name=sides.name,
         method=shown.aspect.method if shown else "none",
@@ -219,9 +243,9 @@ def _column(sides: Sides, found: Sequence[tuple[Aspect, float]], level: float) -
         verdict=Verdict.FAIL if drifted else Verdict.PASS if enough and measured else Verdict.UNDECIDED,
         rows=sides.current.rows,
         reference_rows=sides.reference.rows,
-        findings=_findings(sides, judged, shown, measured=measured),
-        evidently_method=method,
-        evidently_score=score,
+        findings=_findings(member.said, judged, shown, measured=measured),
+        evidently_method=member.said.method,
+        evidently_score=member.said.score,
     )
 
 
@@ -232,8 +256,10 @@ def _shown(judged: list[_Judged], *, drifted: bool) -> _Judged | None:
     return max(among, key=lambda each: each.aspect.effect / max(each.aspect.limit, 1e-12), default=None)
 
 
-def _findings(sides: Sides, judged: list[_Judged], shown: _Judged | None, *, measured: bool) -> tuple[str, ...]:
-    words = [*described(sides.reference, sides.current, drifted=any(each.drifted for each in judged))]
+def _findings(said: Said, judged: list[_Judged], shown: _Judged | None, *, measured: bool) -> tuple[str, ...]:
+    words = [*said.words]
+    if said.moved and any(each.drifted for each in judged):
+        words.append(said.moved)
     if not measured:
         words.append(f"fewer than {LEAST_USABLE} usable values on a side: the distribution could not be judged")
     words.extend(

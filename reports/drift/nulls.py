@@ -17,7 +17,7 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 DRAWS = 2_000
 """Random labellings. p-values beyond what they can show follow the tail: see `surprise.tail`."""
-FEW = 2_000
+FEW = 1_000
 """Below so many rows on the smaller side labels are dealt one by one; from there on the counts are normal (Hajek 1960)."""
 MOST_ROWS = 12_000
 """Rows that are dealt. Beyond, the larger side is dealt as if it had fewer: its size hardly matters to the smaller one's noise."""

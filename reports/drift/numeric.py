@@ -1,17 +1,21 @@
 """Drift of a numeric column: Wasserstein distance as the effect; as the test three statistics that find different drifts together."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from driftgate.reports.drift import nulls, surprise
 from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, beside_chance
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
+Counts: TypeAlias = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
 CELLS = 96
 """Cells of equal counts that pooled values are tested in, beside finer ones towards both ends."""
-LEAST_EXPECTED = 2.0
-"""A rank is looked at on its own where each side expects at least so many rows beyond it."""
+LEAST_EXPECTED, LEAST_NORMAL = 2.0, 5.0
+"""A rank is looked at on its own where each side expects at least so many rows beyond it; more, where counts are taken for normal."""
 NORMAL_IQR = 1.349
 WINSOR = 0.01
 FENCE = 3.0
@@ -20,10 +24,14 @@ EVIDENTLY_LEAST_DEVIATION = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Atoms:
-    """The distinct values of one side, ascending, and how often each occurs; shapes (k,). At least one value."""
+    """The distinct values of one side, ascending, and how often each occurs; shapes (k,). At least one value.
+
+    `known_deviation`: the standard deviation, where somebody has worked it out already.
+    """
 
     values: Floats
     counts: Ints
+    known_deviation: float | None = None
 
     @property
     def rows(self) -> int:
@@ -37,22 +45,23 @@ class Atoms:
 
     def deviation(self) -> float:
         """The population's standard deviation."""
+        if self.known_deviation is not None:
+            return self.known_deviation
         mean = float(self.values @ self.counts) / self.rows
         return float(np.sqrt(((self.values - mean) ** 2) @ self.counts / self.rows))
 
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """Both sides' distinct values, ascending, and how many values of each side do not exceed them; shapes (k,)."""
+    """Both sides' distinct values, ascending, and how many values of each side do not exceed them; shapes (k,).
+
+    `distances`: between the distribution functions after each value but the last, without sign, shape (k - 1,).
+    """
 
     values: Floats
-    reference: Ints
-    window: Ints
-
-    @property
-    def gaps(self) -> Floats:
-        """The difference of the distribution functions between neighbouring values, shape (k - 1,)."""
-        return np.asarray(self.window[:-1] / self.window[-1] - self.reference[:-1] / self.reference[-1], dtype=np.float64)
+    reference: Counts
+    window: Counts
+    distances: Floats
 
 
 def pool(reference: Atoms, window: Atoms) -> Pooled:
@@ -61,25 +70,49 @@ def pool(reference: Atoms, window: Atoms) -> Pooled:
     # Two ascending runs: a stable sort merges them in one pass.
     order = np.argsort(values, kind="stable")
     values = values[order]
-    mine = np.concatenate([reference.counts, np.zeros_like(window.counts)])[order].cumsum()
-    theirs = np.concatenate([np.zeros_like(reference.counts), window.counts])[order].cumsum()
+    # Of millions of rows half of the memory is here.
+    kind = np.int32 if reference.rows + window.rows < 2**31 else np.int64
+    counts = np.concatenate([reference.counts, window.counts], dtype=kind, casting="unsafe")[order]
+    theirs = np.where(order >= len(reference.values), counts, 0).cumsum(dtype=kind)
+    del order
+    mine = counts.cumsum(dtype=kind)
+    mine -= theirs
+    del counts
     last = np.append(values[1:] != values[:-1], True)
-    return Pooled(values[last], mine[last], theirs[last])
+    if not last.all():
+        values, mine, theirs = values[last], mine[last], theirs[last]
+    distances = theirs[:-1] / theirs[-1]
+    distances -= mine[:-1] / mine[-1]
+    return Pooled(values, mine, theirs, np.abs(distances, out=distances))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two sides, and both together."""
+
+    reference: Atoms
+    window: Atoms
+    pooled: Pooled
+
+
+def pair(reference: Atoms, window: Atoms) -> Pair:
+    """The two sides as a pair."""
+    return Pair(reference, window, pool(reference, window))
 
 
 def wasserstein(pooled: Pooled, low: float = -np.inf, high: float = np.inf) -> float:
     """The first Wasserstein distance, values drawn in to [low, high]: area between the distribution functions, in the values' unit."""
-    return float(np.abs(pooled.gaps) @ np.diff(np.clip(pooled.values, low, high)))
+    return float(pooled.distances @ np.diff(np.clip(pooled.values, low, high)))
 
 
 def kolmogorov_smirnov(pooled: Pooled) -> float:
     """The largest gap between the two distribution functions, in [0, 1]. Shown because people know it; not judged."""
-    return float(np.max(np.abs(pooled.gaps), initial=0.0))
+    return float(np.max(pooled.distances, initial=0.0))
 
 
-def evidently_wasserstein(pooled: Pooled, reference: Atoms) -> float:
+def evidently_wasserstein(pooled: Pooled, deviation: float) -> float:
     """Evidently 0.7's "Wasserstein distance (normed)": over the reference's population standard deviation, at least 0.001."""
-    return wasserstein(pooled) / max(reference.deviation(), EVIDENTLY_LEAST_DEVIATION)
+    return wasserstein(pooled) / max(deviation, EVIDENTLY_LEAST_DEVIATION)
 
 
 def spread(reference: Atoms, window: Atoms) -> float:
@@ -110,9 +143,7 @@ def fence(reference: Atoms, window: Atoms, unit: float) -> tuple[float, float]:
     return low - FENCE * unit, high + FENCE * unit
 
 
-def distribution(
-    everything: tuple[Atoms, Atoms], independent: tuple[Atoms, Atoms], sizes: tuple[int, int], materiality: Materiality, seed: int
-) -> Aspect:
+def distribution(everything: Pair, independent: Pair, sizes: tuple[int, int], materiality: Materiality, seed: int) -> Aspect:
     """The drift of the column's values.
 
     Args:
@@ -122,29 +153,24 @@ def distribution(
         materiality: the least effect that matters.
         seed: of the random labels.
     """
-    unit = spread(*everything)
-    low, high = fence(*everything, unit)
-    pooled = pool(*independent)
+    unit = spread(everything.reference, everything.window)
+    low, high = fence(everything.reference, everything.window, unit)
+    pooled = independent.pooled
     ends, centres = _cells(pooled)
     observed = _observed(pooled, ends)
     total = int(pooled.reference[-1] + pooled.window[-1])
     null = nulls.chance((pooled.reference + pooled.window)[ends], total, *sizes, seed)
     widths = np.diff(np.column_stack([centres, np.clip(centres, low, high)]), axis=0)
-    least = LEAST_EXPECTED / min(pooled.reference[-1], pooled.window[-1])
+    least = (LEAST_EXPECTED if min(sizes) < nulls.FEW else LEAST_NORMAL) / min(pooled.reference[-1], pooled.window[-1])
     fenced = np.abs(null.gaps) @ widths[:, 1]
     chance = float(fenced.mean()) / nulls.scale(float(pooled.reference[-1]), float(pooled.window[-1])) / unit
     return Aspect(
         method=WASSERSTEIN,
-        effect=wasserstein(pooled if _same(everything, independent) else pool(*everything), low, high) / unit,
+        effect=wasserstein(everything.pooled, low, high) / unit,
         limit=beside_chance(materiality.normalised_wasserstein, chance),
         chance=chance,
         p_value=surprise.strongest_of(_statistics(observed, widths[:, 0], least)[0], _statistics(null, widths[:, 0], least)),
     )
-
-
-def _same(first: tuple[Atoms, Atoms], second: tuple[Atoms, Atoms]) -> bool:
-    """Whether the sides are the very same arrays, as they are where every row counts as independent."""
-    return all(mine.values is other.values and mine.counts is other.counts for mine, other in zip(first, second, strict=True))
 
 
 def _cells(pooled: Pooled) -> tuple[Ints, Floats]:

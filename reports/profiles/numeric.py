@@ -134,8 +134,12 @@ def of_values(name: str, values: FloatArray, *, unreadable: int = 0, lossless: i
     ascending = (values if held == len(values) else values[usable]) + 0.0
     ascending.sort()
     starts = _starts(ascending)
-    atoms = ascending if len(starts) == held else ascending[starts]
-    counts = np.diff(starts, append=held)
+    if len(starts) == held:
+        # Where no value comes twice, half of the memory would be ones.
+        atoms, counts = ascending, np.broadcast_to(np.ones((), dtype=np.int64), (held,))
+    else:
+        atoms, counts = ascending[starts], np.diff(starts, append=held)
+    del starts
     profile = NumericProfile(
         name=name,
         rows=len(values),

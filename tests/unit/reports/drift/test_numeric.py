@@ -109,7 +109,7 @@ def test_p_values_of_one_distribution_are_what_they_say(reference, window):
     found = []
     for _ in range(80):
         sides = atoms(rng.lognormal(size=reference)), atoms(rng.lognormal(size=window))
-        found.append(numeric.distribution(sides, sides, (reference, window), Materiality(), 0).p_value)
+        found.append(numeric.distribution(numeric.pair(*sides), numeric.pair(*sides), (reference, window), Materiality(), 0).p_value)
 
     assert stats.binomtest(int(np.sum(np.array(found) <= 0.1)), 80, 0.1).pvalue > 0.001
 
@@ -123,7 +123,7 @@ def test_moves_spreads_and_tails_are_all_found(change, rows):
     rng = np.random.default_rng(1)
     sides = atoms(rng.normal(size=3_000)), atoms(change(rng.normal(size=rows)))
 
-    assert numeric.distribution(sides, sides, (3_000, rows), Materiality(), 0).p_value < 0.002
+    assert numeric.distribution(numeric.pair(*sides), numeric.pair(*sides), (3_000, rows), Materiality(), 0).p_value < 0.002
 
 
 def _z(first, second, value):
