@@ -17,23 +17,11 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 DRAWS = 2_000
 """Random labellings. p-values beyond what they can show follow the tail: see `surprise.tail`."""
-FEW = 1_000
-"""Below so many rows on the smaller side labels are dealt one by one; from there on the counts are normal (Hajek 1960)."""
-MOST_ROWS = 12_000
-"""Rows that are dealt. Beyond, the larger side is dealt as if it had fewer: its size hardly matters to the smaller one's noise."""
+FEW = 20_000
+"""Below so many rows on the smaller side counts are drawn as they are; from there on they are normal (Hajek 1960)."""
 
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Random labels of `reference + window` pooled rows. `below`: shape (DRAWS, rows dealt + 1), window rows among the first r."""
-
-    below: npt.NDArray[np.uint16]
-    window: int
-
-    def counts(self, shares: Floats) -> tuple[Floats, Floats]:
-        """Of pooled rows up to each share: the window's and all, shapes (DRAWS, k) and (k,)."""
-        ranks = np.rint(shares * (self.below.shape[1] - 1)).astype(np.int64)
-        return self.below[:, ranks].astype(np.float64), ranks.astype(np.float64)
+MOST = 1_000_000_000
+"""Rows that NumPy draws from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +57,16 @@ def chance(pooled: Ints, held: int, reference: int, window: int, seed: int) -> G
 def _chance(boundaries: bytes, held: int, reference: int, window: int, seed: int) -> Gaps:
     # Columns without ties or missing values have the same boundaries, and so share one answer.
     pooled = np.frombuffer(boundaries, dtype=np.int64)
-    if min(reference, window) >= FEW:
+    if min(reference, window) >= FEW or reference + window >= MOST:
         return _normal(pooled / held, seed)
-    draw = _dealt(*_sizes(reference, window), seed)
-    # The last column counts the rows that hold a value; those without one are dealt behind them.
-    inside, totals = draw.counts(np.append(pooled, held) / (reference + window))
+    # The last two cells are the rest of the values, and the rows without one.
+    cells = np.diff(np.concatenate([[0], pooled, [held, reference + window]]))
+    rng = np.random.default_rng((seed, reference, window, len(pooled)))
+    below = rng.multivariate_hypergeometric(cells, window, size=DRAWS, method="marginals")[:, :-1].cumsum(axis=1).astype(np.float64)
+    inside = below[:, -1:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        rest = totals[-1] - inside[:, -1:]
-        gap = inside[:, :-1] / inside[:, -1:] - (totals[:-1] - inside[:, :-1]) / rest
-        gap *= np.sqrt(inside[:, -1:] * rest / totals[-1])
+        gap = below[:, :-1] / inside - (pooled - below[:, :-1]) / (held - inside)
+        gap *= np.sqrt(inside * (held - inside) / held)
     return Gaps(np.nan_to_num(gap, nan=0.0, posinf=0.0, neginf=0.0), pooled / held)
 
 
@@ -93,19 +82,3 @@ def _normal(shares: Floats, seed: int) -> Gaps:
     widths = np.diff(np.concatenate([[0.0], shares, [1.0]]))
     path = np.cumsum(_steps(len(shares), seed) * np.sqrt(np.maximum(widths, 0.0)), axis=1)
     return Gaps(path[:, :-1] - shares * path[:, -1:], shares)
-
-
-def _sizes(reference: int, window: int) -> tuple[int, int]:
-    if reference + window <= MOST_ROWS:
-        return reference, window
-    return (MOST_ROWS - window, window) if window < reference else (reference, MOST_ROWS - reference)
-
-
-@lru_cache(maxsize=3)
-def _dealt(reference: int, window: int, seed: int) -> Draw:
-    labels = np.zeros((DRAWS, reference + window), dtype=np.uint8)
-    labels[:, :window] = 1
-    np.random.default_rng((seed, reference, window)).permuted(labels, axis=1, out=labels)
-    below = np.zeros((DRAWS, reference + window + 1), dtype=np.uint16)
-    np.cumsum(labels, axis=1, dtype=np.uint16, out=below[:, 1:])
-    return Draw(below, window)

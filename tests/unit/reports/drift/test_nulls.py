@@ -42,6 +42,5 @@ def test_a_side_without_any_value_has_no_gap():
 def test_the_same_seed_gives_the_same_draws():
     first = nulls.chance(np.array([10]), 100, 60, 40, seed=5)
     nulls._chance.cache_clear()
-    nulls._dealt.cache_clear()
 
     assert (nulls.chance(np.array([10]), 100, 60, 40, seed=5).gaps == first.gaps).all()
