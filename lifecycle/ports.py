@@ -292,8 +292,11 @@ class MonitoringBook(Protocol):
         """The model's newest considerations of a retrain at or after `since`, newest first; of one kind only where `fired` says which."""
         ...
 
-    def prune(self, before: datetime) -> int:
-        """The number of findings older than `before` that were deleted. Passes keep theirs in their document; alarms and triggers stay."""
+    def prune(self, before: datetime, model: str | None = None) -> int:
+        """The number of findings older than `before` that were deleted, of one model where asked.
+
+        Passes keep theirs in their document; alarms and triggers stay.
+        """
         ...
 
 

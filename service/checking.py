@@ -49,6 +49,7 @@ def check(settings: Settings) -> tuple[CheckItem, ...]:
     for key, problem, message in stores(settings):
         found.append(CheckItem(key, Status.ERROR if problem else Status.OK, message))
     found += _channels(settings)
+    found += _unasked(settings)
     return (*found, *_one_worker(settings))
 
 
@@ -110,6 +111,16 @@ def _channels(settings: Settings) -> Iterator[CheckItem]:
         for place, address in enumerate(channels, start=1):
             why, name, key = problem(address), shown(address), f"{table}.channels[{place}]"
             yield CheckItem(key, Status.ERROR if why else Status.OK, f"{name}: {why}" if why else f"{name} can be read")
+
+
+def _unasked(settings: Settings) -> Iterator[CheckItem]:
+    """Triggers that wait for passes which no clock starts."""
+    for name, table in settings.models.items():
+        waiting = [key for key, given in (("on", table.triggers.on), ("new_labels", table.triggers.new_labels)) if given]
+        if waiting and table.monitoring.schedule is None:
+            named = " and ".join(f"triggers.{key}" for key in waiting)
+            words = f"is not set, so {named} can start a retrain only when somebody asks for a pass (driftgate monitor)"
+            yield CheckItem(f"models.{name}.monitoring.schedule", Status.WARN, words)
 
 
 def _one_worker(settings: Settings) -> Iterator[CheckItem]:

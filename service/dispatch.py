@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ def dispatch(app: Application, roster: Roster, jobs: Jobs, kind: str, job_id: st
     """
     if roster.alive():
         return through_worker(jobs, jobs.enqueue(kind, job_id, *arguments))
-    return alone(app, lambda: WORK[kind](app, *arguments))
+    document = alone(app, lambda: WORK[kind](app, *arguments))
+    if kind == "monitor":
+        _deliver(app)
+    return document
 
 
 def through_worker(jobs: Jobs, job_id: str) -> Document:
@@ -52,6 +56,12 @@ def alone(app: Application, work: Callable[[], Document]) -> Document:
         raise Busy(
             f"another driftgate command works on this project (lock {lock}); wait for it, or start a worker and let it queue"
         ) from error
+
+
+def _deliver(app: Application) -> None:
+    # Where no worker lives, nobody else would send what the pass has to tell. Outside the lock: a channel may hang.
+    with suppress(Unavailable):
+        app.alerts.deliver_pending(datetime.now(UTC))
 
 
 def _tidy_challenges(app: Application) -> None:

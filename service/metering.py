@@ -10,6 +10,7 @@ from driftgate.lifecycle.plan import Source
 from driftgate.lifecycle.ports import DriftMeter, Examiner, PayloadLog
 from driftgate.lifecycle.schema import Task
 from driftgate.lifecycle.versions import Version
+from driftgate.service.monitoring.gathering import entities
 from driftgate.service.monitoring.limits import limits
 from driftgate.service.monitoring.references import Reference, Snapshots, narrowed
 from driftgate.service.settings import Settings, disclosed
@@ -79,7 +80,7 @@ class WindowMeter(DriftMeter):
         if isinstance(current, Window):
             self._payloads.ship()
             payloads = self._payloads.read(version.model, current)
-            raw, logged = frame_of_payloads(payloads, current), logged_outputs(payloads, version)
+            raw, logged = frame_of_payloads(payloads, current, version.schema.entity), logged_outputs(payloads, version)
         else:
             from driftgate.training import sources
 
@@ -122,15 +123,19 @@ def _profiled(version: Version, outputs: Any, raw: "pd.DataFrame", seed: int) ->
     return outputs_profile(version.schema, outputs, entities=raw[entity] if entity in raw.columns else None, seed=seed)
 
 
-def frame_of_payloads(payloads: Sequence[Payload], window: Window) -> "pd.DataFrame":
-    """The payloads' features as a raw frame, one row each. Raises InvalidData where there are none."""
+def frame_of_payloads(payloads: Sequence[Payload], window: Window, entity: str | None = None) -> "pd.DataFrame":
+    """The payloads' features as a raw frame, one row each. Raises InvalidData where there are none.
+
+    `entity`: the column that says whose each payload is, where the version's schema names one.
+    """
     import pandas as pd
 
     if not payloads:
         raise InvalidData(
             f"no payloads were logged between {window.start:%Y-%m-%d %H:%M} and {window.end:%Y-%m-%d %H:%M} UTC", field="since"
         )
-    return pd.DataFrame([dict(payload.features) for payload in payloads])
+    raw = pd.DataFrame([dict(payload.features) for payload in payloads])
+    return raw if entity is None else raw.assign(**{entity: list(entities(payloads))})
 
 
 def logged_outputs(payloads: Sequence[Payload], version: Version) -> "Outputs | None":

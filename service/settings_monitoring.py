@@ -66,6 +66,7 @@ class MonitoringTable(Table):
     favourable: str | None = None
     silence_hours: Annotated[float, Field(gt=0)] | None = None
     html: Literal["always", "alarm", "never"] = "alarm"
+    keep_days: Days = 730.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 

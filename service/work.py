@@ -24,6 +24,8 @@ from driftgate.service.documents import Document
 from driftgate.service.monitoring import passes
 from driftgate.service.monitoring.timetable import DIGEST, MONITOR, RETRAIN
 
+SHORT = "the window is shorter than monitoring.window_days: this pass is kept, raises and ends no alarm, and weighs no retrain"
+
 
 def run_retrain(app: Application, request: RetrainRequest) -> Document:
     """A new candidate."""
@@ -83,8 +85,11 @@ def run_simulation(app: Application, request: SimulationRequest) -> Document:
 
 
 def run_monitor(app: Application, request: MonitorRequest) -> Document:
-    """A monitoring pass: kept, told, and acted on."""
+    """A monitoring pass: kept, told, and acted on; only kept where its window is too short for that."""
     found = monitor(request, app.ledger, app.registry, app.watch, app.registry, app.book)
+    if not request.acts:
+        document = documents.passed(found, app.book.alarms(found.model).firing, ())
+        return {**document, "problems": [*document["problems"], SHORT]}
     app.alerts.take_in(found)
     considered, said = _considered(app, found)
     document = documents.passed(found, app.book.alarms(found.model).firing, considered)

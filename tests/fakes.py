@@ -381,7 +381,7 @@ class FakeMonitoringBook:
     settled: dict[str, Alarms] = field(default_factory=dict)
     messages: dict[str, Notice] = field(default_factory=dict)
     considered: dict[str, Trigger] = field(default_factory=dict)
-    pruned: datetime | None = None
+    pruned: dict[str, datetime] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
 
     def keep(self, found: Pass) -> Pass:
@@ -401,7 +401,7 @@ class FakeMonitoringBook:
             Found(found.id, model, found.version, found.at, finding)
             for found in self.passes(model, since, len(self.kept))[::-1]
             for finding in found.findings
-            if monitor in (None, finding.monitor) and name in (None, finding.name) and (self.pruned is None or found.at >= self.pruned)
+            if monitor in (None, finding.monitor) and name in (None, finding.name) and found.at >= self.pruned.get(model, found.at)
         ]
         return every[-limit:]
 
@@ -456,11 +456,14 @@ class FakeMonitoringBook:
         mine = [each for each in self.considered.values() if each.model == model and fired in (None, each.fired)]
         return sorted((each for each in mine if since is None or each.at >= since), key=lambda each: -each.sequence)[:limit]
 
-    def prune(self, before: datetime) -> int:
-        every = [found for model in {found.model for found in self.kept.values()} for found in self.findings(model)]
-        self.pruned = before
+    def prune(self, before: datetime, model: str | None = None) -> int:
+        models = {found.model for found in self.kept.values()} if model is None else {model}
+        every = [found for name in models for found in self.findings(name)]
+        self.pruned |= dict.fromkeys(models, before)
         self.messages = {
-            name: each for name, each in self.messages.items() if each.at >= before or each.sending in (Sending.WAITING, Sending.GATHERING)
+            name: each
+            for name, each in self.messages.items()
+            if each.at >= before or each.sending in (Sending.WAITING, Sending.GATHERING) or model not in (None, each.model or model)
         }
         return sum(found.at < before for found in every)
 

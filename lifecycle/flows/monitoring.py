@@ -31,13 +31,18 @@ class DriftRequest:
 
 @dataclass(frozen=True, slots=True)
 class MonitorRequest:
-    """A wish for a monitoring pass. `key` names the pass, so that a repeat finds it. `level`: chance of any false alarm in it."""
+    """A wish for a monitoring pass. `key` names the pass, so that a repeat finds it. `level`: chance of any false alarm in it.
+
+    `acts`: whether its alarms are raised and ended and retrains weighed. Not where the window is shorter than the model's own: an hour in
+    which nothing can be shown must not end the alarm of a week.
+    """
 
     key: str
     model: str
     at: datetime
     window: Window
     level: float
+    acts: bool = True
 
 
 def measure_drift(asked: DriftRequest, registry: Registry, meter: DriftMeter, reports: Reports) -> tuple[DriftMeasurement, Report]:

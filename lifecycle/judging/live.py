@@ -4,7 +4,7 @@ One rule throughout. A finding fails where its number is *surely* beyond its lim
 (Holm 1979). Beyond the limit but not surely: undecided. Else: pass.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from driftgate.lifecycle.findings import Finding, Monitor
@@ -46,15 +46,16 @@ def performance(
     level: float,
     minimum_rows: int = MINIMUM_ROWS,
 ) -> tuple[Finding, ...]:
-    """A finding for each limit, one for the growth of the loss over the holdout's, and one where outcomes could not be used.
+    """A finding for each limit, one for the growth of the loss over the holdout's, and one for outcomes that could not be used.
 
+    Metrics without a limit are told as well, `not_applicable`: nobody said what they should be, and they spend no level.
     `limits`: metric -> least value (losses: largest). `measured` must have been held against these very limits. `reference`: the
     version's metrics on its holdout, for the words.
     """
     claims = [_limit_claim(measured, reference, name, limit) for name, limit in sorted(limits.items())]
     claims.append(_growth_claim(measured, loss_growth))
     found = _judged(Monitor.PERFORMANCE, claims, measured, level, minimum_rows)
-    return (*found, *_unusable(measured))
+    return (*found, *_unlimited(measured, reference, limits), *_unusable(measured))
 
 
 def _limit_claim(measured: LivePerformance, reference: Performance | None, name: str, limit: float) -> _Claim:
@@ -88,11 +89,29 @@ def _growth_claim(measured: LivePerformance, limit: float) -> _Claim:
     return _Claim("loss_growth", grown, asked, limit, "above", grown is not None and grown.value > limit, words, lacking, label)
 
 
+def _unlimited(measured: LivePerformance, reference: Performance | None, limits: Mapping[str, float]) -> Iterator[Finding]:
+    for name, found in sorted(measured.metrics.items()):
+        if name in limits:
+            continue
+        before = reference.metrics.get(name) if reference is not None else None
+        words = "" if before is None else f"; on the holdout {before:.4g}"
+        yield Finding(
+            Monitor.PERFORMANCE,
+            name,
+            Verdict.NOT_APPLICABLE,
+            value=found.value,
+            lower=found.lower,
+            upper=found.upper,
+            rows=measured.rows,
+            reference_rows=measured.reference_rows,
+            reasons=(f"{name} {_shown(found)}{words}; no limit is set for it (monitoring.limits)",),
+        )
+
+
 def _unusable(measured: LivePerformance) -> tuple[Finding, ...]:
-    if not measured.problems:
-        return ()
+    """Made where all can be used too: what is found no more would leave its alarm on."""
     told = measured.rows + measured.unusable
-    share = measured.unusable / told
+    share = measured.unusable / max(told, 1)
     return (
         Finding(
             Monitor.PERFORMANCE,
@@ -101,7 +120,7 @@ def _unusable(measured: LivePerformance) -> tuple[Finding, ...]:
             value=share,
             limit=MOST_UNUSABLE,
             rows=told,
-            reasons=measured.problems,
+            reasons=measured.problems or ("every outcome can be used",),
         ),
     )
 
@@ -128,7 +147,10 @@ def calibration(measured: Calibration, level: float, minimum_rows: int = MINIMUM
 
 
 def outputs(measured: OutputsMeasurement, level: float, minimum_rows: int = MINIMUM_ROWS) -> tuple[Finding, ...]:
-    """Findings of the null outputs, and of the unsure rows (classification) or the predictions out of range (regression)."""
+    """Findings of the null outputs, and of the unsure rows (classification) or the predictions out of range (regression).
+
+    Their details hold the mean output with its standard error, so that findings over time show both.
+    """
     claims = [_output_claim("null_outputs", measured.nulls, measured.nulls_beyond, "no output is known", "share of null outputs")]
     nothing = "there are no outputs to compare with the holdout's"
     if measured.task is Task.REGRESSION:
@@ -139,7 +161,14 @@ def outputs(measured: OutputsMeasurement, level: float, minimum_rows: int = MINI
         words = "" if before is None else f"; on the holdout {before.value:.1%} have a margin under {measured.low_confidence:g}"
         label = "growth of the share of unsure rows"
         claims.append(_output_claim("low_confidence", measured.unsure_growth, measured.unsure_beyond, nothing, label, words))
-    return _judged(Monitor.OUTPUTS, claims, measured, level, minimum_rows)
+    means = {
+        "mean": measured.mean,
+        "mean_error": measured.mean_error,
+        "reference_mean": measured.reference_mean,
+        "mean_entropy": measured.mean_entropy,
+    }
+    found = _judged(Monitor.OUTPUTS, claims, measured, level, minimum_rows)
+    return tuple(replace(each, details={**each.details, **means}) for each in found)
 
 
 def _output_claim(name: str, estimate: Estimate | None, asked: Beyond | None, nothing: str, label: str, words: str = "") -> _Claim:
@@ -162,7 +191,7 @@ def concept(measured: ConceptShift, loss_growth: float, level: float) -> tuple[F
         lacking = f"the concept part was not measured against the limit {limit:.4g}"
     growth = f"{measured.loss} {measured.reference_loss:.4g} -> {measured.current_loss:.4g}"
     parts = (("covariate", measured.covariate), ("concept", measured.concept), ("outside what both share", measured.outside))
-    told = ", ".join(f"{name} {part.value:+.4g}" for name, part in parts if part is not None)
+    told = ", ".join(f"{name} {part.value:+.4g}{_between(part)}" for name, part in parts if part is not None)
     share = "" if measured.outside_share is None else f"; {measured.outside_share:.0%} of the window lie outside what both share"
     words = f"; {growth}: {told}{share}" if told else f"; {growth}{share}"
     broken = estimate is not None and estimate.value > limit
@@ -222,6 +251,10 @@ def _verdict(claim: _Claim, p_value: float, rows: int, level: float, minimum_row
     if claim.broken:
         return Verdict.UNDECIDED, f"{said} is {claim.relation} {claim.limit:.4g}, but that may be chance (p {p_value:.2g})"
     return Verdict.PASS, f"{said} is not {claim.relation} {claim.limit:.4g}"
+
+
+def _between(estimate: Estimate) -> str:
+    return "" if estimate.lower is None or estimate.upper is None else f" [{estimate.lower:+.4g}, {estimate.upper:+.4g}]"
 
 
 def _shown(estimate: Estimate) -> str:

@@ -185,7 +185,14 @@ def beyond(bounding: Bounding, limit: float, *, above: bool) -> Beyond:
 
 
 def beyond_either(bounding: Bounding, low: float, high: float) -> Beyond:
-    """How sure it is that the number lies under `low` or over `high`; its `limit` is the nearer of both."""
+    """How sure it is that the number lies under `low` or over `high`; its `limit` is the nearer of both.
+
+    Both tails count: at the nearer limit an estimate may be as far outside on the other side, too, and with limits that lie close
+    together next to the error, such as one of 0 in either direction, that doubles the chance of a false alarm.
+    """
     value = bounding(0.5).value
-    above = abs(value - high) <= abs(value - low)
-    return beyond(bounding, high if above else low, above=above)
+    above = value >= (low + high) / 2.0
+    near, far = (high, low) if above else (low, high)
+    tails = [beyond(bounding, limit, above=above).p_value for limit in (near, far)]
+    known = [tail for tail in tails if tail is not None]
+    return Beyond(near, min(1.0, sum(known)) if len(known) == len(tails) else None)

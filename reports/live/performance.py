@@ -12,7 +12,7 @@ from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.verdicts import Estimate
 from driftgate.reports import losses
 from driftgate.reports.bounds import grouping
-from driftgate.reports.live.bounding import Bounding, beyond, growth, mean, units
+from driftgate.reports.live.bounding import Bounding, beyond, beyond_either, growth, mean, units
 from driftgate.reports.live.matching import matched
 from driftgate.reports.live.metrics import metrics, names
 from driftgate.reports.live.periods import periods
@@ -73,8 +73,7 @@ def measure(
 def against(bounding: Bounding, name: str, limit: float) -> Beyond:
     """How sure it is that the metric breaks its limit: too low, for losses too high, for the bias too far from 0."""
     if name == "bias":
-        above = bounding(0.5).value > 0
-        return Beyond(limit, beyond(bounding, limit if above else -limit, above=above).p_value)
+        return Beyond(limit, beyond_either(bounding, -limit, limit).p_value)
     return beyond(bounding, limit, above=name in SMALLER_IS_BETTER)
 
 

@@ -112,7 +112,7 @@ def _with_metrics(result: ExpectedPerformance, sides: _Sides, threshold: float |
     start = Calibration(sides.known, sides.y, ones[0])
     expected, was = _both(sides, ones, start, threshold)
     drawn = [_both(sides, (_resampled(sides.groups[0], rng), _resampled(sides.groups[1], rng)), start, threshold) for _ in range(RESAMPLES)]
-    reach = student_quantile(result.confidence, min(groups.count for groups in sides.groups) - 1)
+    reach = student_quantile(result.confidence, min(*(groups.count for groups in sides.groups), RESAMPLES) - 1)
     found = tuple(
         ExpectedMetric(
             name,

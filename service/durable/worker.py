@@ -11,6 +11,7 @@ from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import HEARTBEAT_SECONDS, Roster
 from driftgate.service.durable.workflows import APP_NAME, CLOCK_QUEUE, GENERATION, QUEUES, register
+from driftgate.service.monitoring.keeping import Keeping
 from driftgate.service.monitoring.schedules import Clock
 from driftgate.service.monitoring.timetable import appointments
 
@@ -31,6 +32,7 @@ class Worker:
         self._jobs = jobs
         self._url = workflow_url
         self._clock = clock
+        self._keeping = Keeping(app.settings, app.book)
         self._schedules = Clock(appointments(app.settings), CLOCK_QUEUE)
         self._executor = ""
         self._stop = threading.Event()
@@ -82,7 +84,7 @@ class Worker:
         DBOS.destroy(workflow_completion_timeout_sec=5)
 
     def upkeep(self) -> None:
-        """Takes over from the dead, queues promotions that nobody runs, and puts aliases right."""
+        """Takes over from the dead, queues promotions that nobody runs, puts aliases right, and forgets old findings."""
         self._take_over()
         for model in self._app.settings.models:
             self._resume(model)
@@ -92,6 +94,7 @@ class Worker:
             ):
                 if repaired:
                     logger.error(repaired)
+        self._keeping.forget(self._clock())
 
     def catch_up(self) -> None:
         """Queues what fell due while no worker lived, and retrains that were decided and never queued."""

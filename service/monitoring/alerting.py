@@ -30,6 +30,9 @@ Counted in attempts and not by the clock: a pass that is caught up is of an earl
 SHOWN_FOR = timedelta(days=1)
 """How long people who ask how things stand are told of what was given up."""
 
+OVERDUE = timedelta(minutes=10)
+UNTRIED = "nobody tried: a worker, or the next driftgate monitor, sends them"
+
 AT_A_TIME = 20
 ATTEMPTS = 50
 MOST_PARTS = 1_000
@@ -139,9 +142,14 @@ def _after(notice: Notice, problem: str | None, now: datetime) -> Notice:
     return replace(notice, sending=Sending.GIVEN_UP, problem=f"given up after {notice.attempts} attempts: {problem}", ended=now)
 
 
+def late(notice: Notice, now: datetime) -> bool:
+    """Whether a waiting message should have arrived: an attempt failed, or nobody made one for ten minutes after it was due."""
+    return notice.problem is not None or now - notice.due > OVERDUE
+
+
 def undelivered(book: MonitoringBook, model: str, now: datetime) -> Sequence[str]:
     """What of the model's messages, and of digests, fails to arrive: a sentence for each channel, with the newest reason."""
-    failing = [notice for notice in book.notices(sending=Sending.WAITING, limit=MOST_PARTS) if notice.problem]
+    failing = [notice for notice in book.notices(sending=Sending.WAITING, limit=MOST_PARTS) if late(notice, now)]
     lost = [
         notice for notice in book.notices(sending=Sending.GIVEN_UP, limit=MOST_PARTS) if notice.ended and now - notice.ended < SHOWN_FOR
     ]
@@ -153,4 +161,4 @@ def _said(notices: Sequence[Notice], model: str, words: str) -> Sequence[str]:
     for notice in notices:
         if notice.model in (model, None):
             by_channel.setdefault(notice.channel, []).append(notice)
-    return [f"messages to {channel} that {words}: {len(some)} ({some[0].problem})" for channel, some in by_channel.items()]
+    return [f"messages to {channel} that {words}: {len(some)} ({some[0].problem or UNTRIED})" for channel, some in by_channel.items()]

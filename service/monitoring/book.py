@@ -157,12 +157,16 @@ class SqlMonitoringBook(MonitoringBook):
         found = self._rows(query if fired is None else query.where(table.c.fired == fired))
         return [stored.read(Trigger, row.document) for row in found]
 
-    def prune(self, before: datetime) -> int:
-        """See the port. Messages that were sent, gathered or given up before go as well."""
+    def prune(self, before: datetime, model: str | None = None) -> int:
+        """See the port. Messages that were sent, gathered or given up before go as well, digests whatever the model."""
+        findings, notices = tables.findings, tables.notices
+        old, over = findings.c.at < before, notices.c.sending.in_(FINAL) & (notices.c.at < before)
+        if model is not None:
+            old &= findings.c.model == model
+            over &= (notices.c.model == model) | notices.c.model.is_(None)
         with self._writing() as connection:
-            done = connection.execute(delete(tables.findings).where(tables.findings.c.at < before))
-            over = tables.notices.c.sending.in_(FINAL) & (tables.notices.c.at < before)
-            connection.execute(delete(tables.notices).where(over))
+            done = connection.execute(delete(findings).where(old))
+            connection.execute(delete(notices).where(over))
         return int(done.rowcount)
 
     def _newest(

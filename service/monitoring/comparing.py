@@ -49,7 +49,7 @@ class Comparison:
             raise InvalidData(good)
         span = self.window if judged is None else Window(judged.start, self.window.end)
         first, why = self._first(judged)
-        terms = arms.Terms(good, asked.value_per_entity, asked.minimum_rows)
+        terms = arms.Terms(good, asked.value_per_entity, max(asked.minimum_rows, arms.LEAST))
         now = arms.Recorded(span, judged, self._answers(span), self.found.known)
         measured = arms.measure(self.version.model, terms, now, version=self.version.number, first=first, no_first=why)
         return impact.impact(measured, self.level)

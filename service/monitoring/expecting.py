@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from driftgate.lifecycle.findings import Finding, Reading
+from driftgate.lifecycle.findings import Assumption, Finding, Reading
 from driftgate.lifecycle.judging import expected_loss, shift
 from driftgate.lifecycle.judging.expected_loss import Matured
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
@@ -16,6 +16,8 @@ from driftgate.service.settings_models import ModelTable
 
 if TYPE_CHECKING:
     from driftgate.lifecycle.measurements_shift import EnvelopePoint
+
+LACKING = "could not be had; what went wrong is among the problems of the pass"
 
 
 class Expectation:
@@ -48,9 +50,15 @@ class Expectation:
         return (expected_loss.judged(drift, next(iter(shifted), None), readings, matured, tolerated=tolerated),)
 
     def _both(self, drifted: Sequence[ColumnDrift]) -> Sequence[Reading]:
-        points = self.points
-        corrupt = (self._corrupt(points, drifted),) if points is not None and drifted else ()
-        return (*corrupt, *((self.moved,) if self.moved is not None else ()))
+        """A reading of each kind; one that could not be made is undecided and says so, so that no alarm is without the other."""
+        points, moved = self.points, self.moved
+        if not drifted:
+            corrupt = Reading(Assumption.CORRUPT, None, "undecided: no input drifted, and the envelope knows the cost of inputs only")
+        elif points is None:
+            corrupt = Reading(Assumption.CORRUPT, None, f"undecided: the version's envelope {LACKING}")
+        else:
+            corrupt = self._corrupt(points, drifted)
+        return corrupt, moved or Reading(Assumption.MOVED, None, f"undecided: the importance-weighted loss {LACKING}")
 
     def _calibrated(self) -> Sequence[Reading]:
         found = self._guarded.tried("what loss to expect by the version's own confidence", lambda: shift.calibrated(self.estimated))

@@ -13,9 +13,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from driftgate.lifecycle.errors import DriftgateError
-from driftgate.lifecycle.messages import Notice, Sending
+from driftgate.lifecycle.messages import Sending
 from driftgate.lifecycle.ports import MonitoringBook
 from driftgate.lifecycle.triggers import Cause, Trigger
+from driftgate.service.monitoring.alerting import late
 from driftgate.service.monitoring.series import FIRED, HELD, Standing, Told, families
 from driftgate.service.settings_monitoring import MonitoringTable
 
@@ -29,7 +30,6 @@ HANGING_SECONDS = 10.0
 STALE_SECONDS = 300.0
 """What was read longer ago is not told any more: a gauge that stands still looks like one that is fine."""
 
-OVERDUE = timedelta(minutes=10)
 GIVEN_UP_FOR = timedelta(days=1)
 OVERLAP = timedelta(hours=1)
 """Triggers are stored a little after their instant, perhaps out of order: as much is read again."""
@@ -146,11 +146,6 @@ class MonitoringSeries(Collector):
             waiting=sum(late(notice, now) for notice in waiting),
             given_up=sum(notice.ended is not None and now - notice.ended < GIVEN_UP_FOR for notice in given_up),
         )
-
-
-def late(notice: Notice, now: datetime) -> bool:
-    """Whether a waiting message should have arrived: an attempt failed, or nobody made one for ten minutes after it was due."""
-    return notice.problem is not None or now - notice.due > OVERDUE
 
 
 def due_after(table: MonitoringTable, after: datetime) -> datetime | None:

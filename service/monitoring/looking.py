@@ -79,7 +79,9 @@ class Look:
         return drift.prediction_drift(self.drift, self.drift.level, self._expected.of_prediction(self.drift))
 
     def _expectations(self) -> Iterable[Finding]:
-        known = matured(self.performance, drifted=self._drifted_then) if self.found.truths else None
+        # Asked of a drift only, and a measurement of its own.
+        moved = any(finding.alarms for finding in self._drifted)
+        known = matured(self.performance, drifted=self._drifted_then if moved else None) if self.found.truths else None
         return self._expected.findings(self.drift, self._drifted, self._shifted, known)
 
     @property

@@ -14,7 +14,8 @@ from driftgate.service.settings_monitoring import MonitoringTable
 def asked_now(settings: Settings, model: str, now: datetime, window: Window | None = None) -> MonitorRequest:
     """A pass that somebody asked for, under a fresh id; without a window over the model's own, up to now."""
     table = settings.models[model].monitoring
-    return MonitorRequest(f"monitor-{uuid.uuid4()}", model, now, window or _window(table, now), level(table))
+    looked, own = window or _window(table, now), timedelta(days=table.window_days)
+    return MonitorRequest(f"monitor-{uuid.uuid4()}", model, now, looked, level(table), acts=looked.end - looked.start >= own)
 
 
 def scheduled(settings: Settings, model: str, tick: datetime) -> MonitorRequest:

@@ -104,7 +104,7 @@ def _measured(finding: Finding) -> str:
     if finding.p_value is not None:
         said.append(f"p = {finding.p_value:.2g}")
     if finding.level is not None:
-        said.append(f"designed for a false alarm of {finding.monitor.value} in at most {finding.level:.2%} of passes")
+        said.append(f"designed for a false alarm of {finding.monitor.value} in at most {100 * finding.level:.2g}% of passes")
     return ", ".join(said) or finding.verdict.value
 
 

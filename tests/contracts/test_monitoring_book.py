@@ -144,6 +144,18 @@ def test_messages_that_are_over_are_pruned_and_those_that_wait_stay(book):
     assert {notice.id for notice in book.notices()} == {"part", "waits", "new"}
 
 
+def test_what_is_pruned_of_one_model_stays_of_the_others(book):
+    for model in (MODEL, "other"):
+        book.keep(replace(a_pass(f"old {model}", a_finding(), at=NOON - HOUR), model=model))
+    sent = [a_notice(model or "digest", model=model, sending=Sending.SENT, at=NOON - HOUR) for model in (MODEL, "other", None)]
+    book.settle(Alarms(MODEL, 1, NOON, "p1"), sent)
+
+    assert book.prune(NOON, MODEL) == 1
+
+    assert (len(book.findings(MODEL)), len(book.findings("other"))) == (0, 1)
+    assert {notice.id for notice in book.notices()} == {"other"}
+
+
 # Alarms
 
 

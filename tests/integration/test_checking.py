@@ -130,6 +130,18 @@ def test_an_existing_database_opens(checked, project):
 
 
 @pytest.mark.parametrize(
+    ("schedule", "told"), [("", ["triggers.on and triggers.new_labels can"]), ('[models.churn.monitoring]\nschedule = "0 6 * * *"', [])]
+)
+def test_triggers_that_wait_for_passes_which_no_clock_starts_are_told(checked, schedule, told):
+    items = checked(f'[models.churn.triggers]\non = ["performance"]\nnew_labels = 100\n{schedule}')
+
+    notes = [item for key, item in items.items() if key == "models.churn.monitoring.schedule"]
+
+    assert [item.status for item in notes] == [Status.WARN] * len(told)
+    assert all(words in item.message for words, item in zip(told, notes, strict=True))
+
+
+@pytest.mark.parametrize(
     ("database", "said"), [("mysql://u@127.0.0.1:1/d", "DBOS has no MySQL"), ("postgresql://u@127.0.0.1:1/d", "use Postgres")]
 )
 def test_workflows_in_sqlite_beside_a_server_are_told_to_be_one_worker(project, database, said):

@@ -101,7 +101,7 @@ def test_a_pass_that_alarms_is_one_mail_with_everything_about_its_alarms(mailbox
         "churn version 1, payloads of 2026-02-22 12:00 to 2026-03-01 12:00 UTC (500)",
         (
             "- data_drift/age: 0.4, limit 0.1, 500 rows against 1,000, p = 0.001, "
-            "designed for a false alarm of data_drift in at most 0.20% of passes"
+            "designed for a false alarm of data_drift in at most 0.2% of passes"
         ),
         "it is larger than in the snapshot",
         "expect, if the values are corrupt: loss +12.0% (+8.0% to +19.0%); read at score x1.10",
@@ -256,6 +256,14 @@ def test_a_channel_that_is_down_is_tried_again_with_growing_pauses_and_then_gets
     assert (said.startswith(f"messages to {failed.channel} that could not be sent yet: 1 ("), "500" in said, others) == (True, True, [])
     assert undelivered(book, "churn", NOON) == []
     assert [(notice.sending, notice.problem) for notice in book.notices()] == [(Sending.SENT, None)] * 2
+
+
+def test_a_message_that_nobody_tries_to_send_is_said_after_ten_minutes(chat, book, tmp_path):
+    alerting(tmp_path, book, f"channels = ['{hook(chat)}']").take_in(a_day(0, a_finding()))
+
+    assert undelivered(book, "churn", NOON + 9 * MINUTE) == []
+    (said,) = undelivered(book, "churn", NOON + 11 * MINUTE)
+    assert "a worker, or the next driftgate monitor, sends them" in said
 
 
 def test_one_channel_that_is_down_holds_no_other_back_and_is_tried_once_a_round(mailbox, chat, book, tmp_path):

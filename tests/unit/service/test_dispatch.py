@@ -1,7 +1,10 @@
 from dataclasses import replace
+from datetime import datetime
+
+import pytest
 
 from driftgate.lifecycle.ledger import Kind
-from driftgate.service.dispatch import alone
+from driftgate.service.dispatch import alone, dispatch
 from tests.builders import an_event
 from tests.unit.service.apis import Api
 
@@ -24,3 +27,14 @@ def test_an_alias_that_outlived_its_challenge_is_put_back_after_any_work(api: Ap
     alone(api.parts.app, dict)
 
     assert api.book.challenger_alias("churn") is None
+
+
+def test_a_lone_pass_sends_what_it_has_to_tell_and_no_other_work_does(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, sent = api.parts.app, list[datetime]()
+    monkeypatch.setattr(api.parts.roster, "alive", list)
+    monkeypatch.setattr(app.alerts, "deliver_pending", lambda now: sent.append(now) or 0)
+    monkeypatch.setattr("driftgate.service.dispatch.WORK", {kind: lambda _: {} for kind in ("monitor", "gate")})
+
+    counts = [dispatch(app, api.parts.roster, api.parts.jobs, kind, "job") == {} and len(sent) for kind in ("gate", "monitor")]
+
+    assert counts == [0, 1]

@@ -1,9 +1,16 @@
-import numpy as np
+from datetime import timedelta
 
-from driftgate.lifecycle.payloads import Output
+import numpy as np
+import pytest
+
+from driftgate.lifecycle.errors import InvalidData
+from driftgate.lifecycle.payloads import Output, Window
 from driftgate.lifecycle.schema import Task
-from driftgate.service.metering import logged_outputs
-from tests.builders import a_payload, a_schema, a_version
+from driftgate.reports.profiles.frame import profile
+from driftgate.service.metering import frame_of_payloads, logged_outputs
+from tests.builders import NOON, a_payload, a_schema, a_version
+
+HOUR = Window(NOON - timedelta(hours=1), NOON)
 
 VERSION = a_version(1)
 REGRESSION = a_version(1, schema=a_schema(Task.REGRESSION))
@@ -31,3 +38,31 @@ def test_payloads_of_another_version_or_of_none_are_scored() -> None:
 def test_answers_without_every_probability_are_scored() -> None:
     assert logged_outputs([a_payload("a"), a_payload("b", output=Output("yes"))], VERSION) is None
     assert logged_outputs([a_payload("a", output=Output("yes"))], REGRESSION) is None
+
+
+def test_rows_of_one_entity_of_the_log_do_not_count_as_independent() -> None:
+    schema = a_schema(entity="customer")
+    payloads = [a_payload(f"p{place}", entity_id=f"c{place % 10}") for place in range(100)]
+
+    window = profile(frame_of_payloads(payloads, HOUR, schema.entity), schema)
+
+    assert (window.rows, window.new) == (100, ())
+    assert window.independent is not None
+    assert window.independent.rows == 10
+
+
+def test_a_payload_without_an_entity_is_somebody_of_its_own() -> None:
+    found = frame_of_payloads([a_payload("a", entity_id=None), a_payload("b", entity_id=None), a_payload("c")], HOUR, "customer")
+
+    assert found["customer"].nunique() == 3
+
+
+def test_where_the_schema_names_no_entity_there_is_no_column_of_it() -> None:
+    payload = a_payload("a")
+
+    assert list(frame_of_payloads([payload], HOUR).columns) == list(payload.features)
+
+
+def test_a_window_without_payloads_is_an_error_that_names_it() -> None:
+    with pytest.raises(InvalidData, match="no payloads were logged between"):
+        frame_of_payloads([], HOUR)

@@ -110,8 +110,25 @@ def test_outcomes_that_say_nothing_are_a_finding_of_their_own(unusable, verdict)
     assert "maybe" in found.reasons[0]
 
 
-def test_outcomes_that_can_all_be_used_are_no_finding():
-    assert "outcomes" not in judged(a_performance())
+def test_outcomes_that_can_all_be_used_pass_so_that_an_alarm_of_them_ends():
+    found = judged(a_performance())["outcomes"]
+
+    assert (found.verdict, found.value, found.rows) == (Verdict.PASS, 0.0, 400)
+
+
+def test_a_metric_without_a_limit_is_told_and_judged_by_nobody():
+    found = judged(a_performance())["log_loss"]
+
+    assert (found.verdict, found.value, found.lower, found.upper) == (Verdict.NOT_APPLICABLE, 0.5, 0.45, 0.55)
+    assert (found.limit, found.level, found.p_value) == (None, None, None)
+
+
+def test_metrics_without_a_limit_leave_the_level_to_those_with_one():
+    few, many = (
+        a_performance(metrics=dict.fromkeys(names, Estimate(0.75, 0.72, 0.78))) for names in (["accuracy"], ["accuracy", "f1", "ece"])
+    )
+
+    assert judged(few)["accuracy"].p_value == judged(many)["accuracy"].p_value
 
 
 @given(CHANCES)
@@ -197,6 +214,11 @@ def some_outputs(**changes):
     return replace(measured, **changes)
 
 
+def test_the_mean_output_and_its_error_stand_in_the_details():
+    for found in live.outputs(some_outputs(mean=0.31, mean_error=0.02, reference_mean=0.27), LEVEL):
+        assert (found.details["mean"], found.details["mean_error"], found.details["reference_mean"]) == (0.31, 0.02, 0.27)
+
+
 def test_rows_that_became_unsure_fail_and_no_nulls_pass():
     nulls, unsure = live.outputs(some_outputs(), LEVEL)
 
@@ -249,7 +271,8 @@ def test_a_concept_part_over_half_of_the_tolerated_growth_fails_and_tells_the_pa
 
     assert found.verdict is Verdict.FAIL
     assert (found.monitor, found.limit) == (Monitor.CONCEPT_SHIFT, pytest.approx(0.02))
-    assert "covariate +0.05, concept +0.12, outside what both share +0.03" in found.reasons[0]
+    parts = "covariate +0.05 [+0.02, +0.08], concept +0.12 [+0.08, +0.16], outside what both share +0.03 [+0.01, +0.05]"
+    assert parts in found.reasons[0]
 
 
 def test_a_growth_that_only_moved_passes():

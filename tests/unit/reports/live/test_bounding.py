@@ -88,6 +88,22 @@ def test_either_side_names_the_limit_that_is_nearer():
     assert low.p_value == pytest.approx(high.p_value, rel=1e-3)
 
 
+@pytest.mark.parametrize("at", [-0.15, 0.15])
+def test_limits_that_lie_together_count_both_tails(at):
+    bounding = of_rows(np.linspace(at - 1, at + 1, 200))
+
+    either, one = beyond_either(bounding, 0.0, 0.0), beyond(bounding, 0.0, above=at > 0)
+
+    assert 0 < one.p_value < 0.05
+    assert either.p_value == pytest.approx(2 * one.p_value)
+
+
+def test_limits_far_apart_count_one_tail():
+    bounding = of_rows(np.linspace(1.2 - 1, 1.2 + 1, 200))
+
+    assert beyond_either(bounding, -1.0, 1.0).p_value == pytest.approx(beyond(bounding, 1.0, above=True).p_value, rel=1e-6)
+
+
 def test_growth_of_a_loss_held_against_an_exact_one_is_that_of_its_bounds():
     current = of_rows(np.random.default_rng(0).exponential(size=400))
     exact = of_rows(np.full(10, 2.0))

@@ -48,3 +48,11 @@ def test_a_pass_that_is_asked_for_has_an_id_of_its_own(tmp_path: Path) -> None:
     found = settings(tmp_path)
 
     assert asked_now(found, "churn", NOON).key != asked_now(found, "churn", NOON).key
+
+
+@pytest.mark.parametrize(("hours", "acts"), [(1, False), (48, True), (72, True)])
+def test_a_window_shorter_than_the_models_own_raises_and_ends_no_alarm(tmp_path: Path, hours: int, acts: bool) -> None:
+    window = Window(NOON - timedelta(hours=hours), NOON)
+
+    assert asked_now(settings(tmp_path), "churn", NOON, window).acts is acts
+    assert asked_now(settings(tmp_path), "churn", NOON).acts
