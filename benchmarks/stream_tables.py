@@ -75,9 +75,9 @@ def by_rule(rows: Sequence[Seen]) -> pd.DataFrame:
 def by_reading(rows: Sequence[Seen]) -> pd.DataFrame:
     """For each reading: on how many windows it speaks, how it ranks their growth, and the share whose growth its interval holds.
 
-    Rank correlation (Spearman) over all windows, and the mean of those within streams. The interval is of what to expect, and the measured growth
-    has the noise of its outcomes on top: `covered` widens it by that noise, `covered, bare` does not. Designed for .9. `bounded`: the
-    share of intervals with both ends.
+    Rank correlation (Spearman) over all windows, and the mean of those within streams. The interval is of what to expect, and the
+    measured growth has the noise of its outcomes on top: `covered` widens it by that noise, `covered, bare` does not. Designed for .9.
+    `bounded`: the share of intervals with both ends.
     """
     table = []
     for assumption in rows[0].expected:

@@ -129,10 +129,10 @@ def _seen(stream: str, ready: Prepared, look: Look, before: Known | None) -> tup
     loss = expected_loss.judged(drifted, shift, readings, before.matured if before else None, tolerated=GROWTH)
     late = before is not None and before.performance.alarms
     alarms = {
-        OURS: loss.alarms or estimate.alarms or late,
+        OURS: loss.alarms or late,
         "  drift, confirmed, not cleared": loss.alarms,
-        "  estimate without outcomes": estimate.alarms,
         "  outcomes of the window before": late,
+        "estimate without outcomes": estimate.alarms,
         "drift alone": bool(moved.drifted),
         "domain AUC > 0.55": shift.value is not None and shift.value > SHIFT_AUC,
         **{f"{reading.assumption.value}: growth > 10 %": _over(reading) for reading in readings},
