@@ -1,0 +1,44 @@
+"""The bank stream through API and worker: the first alarm is a true one, and retrains start only where they are due."""
+
+import itertools
+import os
+
+import pytest
+
+from benchmarks.replay import QUICK, run
+from benchmarks.replay_tables import Month, summary
+from tests.e2e.projects import DATA
+
+FULL = os.environ.get("DRIFTGATE_SOAK") == "1"
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory: pytest.TempPathFactory) -> list[Month]:
+    if not (DATA / "bank-additional-full.csv.gz").exists():
+        pytest.skip("the bank data is not here: set DRIFTGATE_TEST_DATA to the folder of the real data sets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DRIFTGATE_TEST_DATA", str(DATA))
+        return run(tmp_path_factory.mktemp("replay"), None if FULL else QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800 if FULL else 300)
+def test_the_first_alarm_is_true_and_retrains_start_only_where_due(months: list[Month]) -> None:
+    found = summary(months)
+
+    assert found["due"] >= 1, "the replay must reach a shift, or it shows nothing"
+    assert found["first_alarm_true"]
+    assert found["retrains"] >= 1
+    assert found["retrains_in_between"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800 if FULL else 300)
+def test_a_promoted_version_serves_the_next_month_and_loses_less_than_no_retrain(months: list[Month]) -> None:
+    promoted = [(month, later) for month, later in itertools.pairwise(months) if month.promotion == "promoted"]
+
+    assert all(month.candidate and month.promotion.startswith(("promoted", "refused")) for month in months if month.fired)
+    assert all(later.version == month.candidate for month, later in promoted)
+    if FULL:
+        assert promoted
+        assert summary(months)["served_loss"] < summary(months)["never_loss"]
