@@ -13,6 +13,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 ANCHOR = 40
 """The draws that the tail beyond is hung on."""
+LEAST_P = 1e-9
 LEAST_SKEW = 0.05
 LEAST_TAIL = 1e-300
 CONSTANT = 1e-12
@@ -35,13 +36,14 @@ def tail(observed: float, null: Floats) -> float:
     """The chance of a surprise at least as large.
 
     Counted among the draws (the observed one included, so never 0 by luck) as long as `ANCHOR` of them are as large. Beyond, surprises
-    are -ln p of their statistics, whose tail falls as exp(-surprise) up to a constant, and that constant is read off at the anchor.
+    are -ln p of their statistics, whose tail falls as exp(-surprise) up to a constant, and that constant is read off at the anchor. No
+    curve through some thousand draws is to be believed below `LEAST_P`.
     """
     reached = int((null >= observed).sum())
     if reached >= ANCHOR or len(null) <= ANCHOR:
         return (1 + reached) / (1 + len(null))
     anchor = float(np.partition(null, len(null) - ANCHOR)[len(null) - ANCHOR])
-    return float((1 + ANCHOR) / (1 + len(null)) * np.exp(-max(observed - anchor, 0.0)))
+    return max(float((1 + ANCHOR) / (1 + len(null)) * np.exp(-max(observed - anchor, 0.0))), LEAST_P)
 
 
 def holm(p_values: Floats) -> Floats:
