@@ -23,7 +23,7 @@ from driftgate.reports.drift.aspects import (
     Materiality,
     missing,
 )
-from driftgate.reports.drift.surprise import holm, least_of_discrete
+from driftgate.reports.drift.surprise import LEAST_P, holm, least_of_discrete
 from driftgate.reports.drift.words import Said
 from driftgate.reports.profiles.categorical import CategoricalProfile
 from driftgate.reports.profiles.frame import FrameProfile
@@ -185,14 +185,14 @@ def family(members: Sequence[Examined], level: float, share: float) -> tuple[Col
     """
     unseen = [aspect for member in members if (aspect := member.unseen)]
     found = least_of_discrete([aspect.p_value for aspect in unseen], [aspect.attainable for aspect in unseen]) / (UNSEEN_SHARE * share)
-    unseen_p = iter(np.minimum(found, 1.0).tolist())
+    unseen_p = iter(np.clip(found, LEAST_P, 1.0).tolist())
     left = 1.0 - _spent(unseen, level * share) / (level * share)
     shared = [member.shared() for member in members]
     least = np.array([min(own, default=1.0) for own in shared])
     factors = np.divide(holm(least), least, out=np.ones_like(least), where=least > 0) / (share * left)
     results = []
     for member, p_values, factor in zip(members, shared, factors.tolist(), strict=True):
-        own = zip(member.others, [min(1.0, p * factor) for p in p_values], strict=True)
+        own = zip(member.others, [min(1.0, max(p * factor, LEAST_P)) for p in p_values], strict=True)
         judged = [*own, *([(member.unseen, next(unseen_p))] if member.unseen else [])]
         results.append(_column(member, judged, level))
     return tuple(results)
