@@ -15,14 +15,12 @@ from driftgate.lifecycle.ports import Evaluation, Report, Scorer
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
 from driftgate.registry import tracking
-from driftgate.registry.adoption import Adoption, adopt
 from driftgate.registry.artifacts import ArtifactCache, safe_name
 from driftgate.registry.binding import Bindings
 from driftgate.registry.connection import Connection
 from driftgate.registry.kept_reports import KeptReports
 from driftgate.registry.profiles import KeptProfiles
 from driftgate.registry.registration import CANDIDATE, CHALLENGER, CHAMPION, Registration
-from driftgate.registry.scoring import load_scorer
 from driftgate.registry.store import VersionFiles
 
 if TYPE_CHECKING:
@@ -72,6 +70,8 @@ class MlflowRegistry:
         source: str = "",
     ) -> Version:
         """The version that foreign code registered, bound to the conformed frames: see `registry.adoption.adopt`."""
+        from driftgate.registry.adoption import Adoption, adopt
+
         wish = Adoption(model, number, train, holdout, schema, threshold, actor, source, dict(metrics or {}))
         with self._writing(model):
             version = adopt(wish, self._registration, self._files)
@@ -137,6 +137,9 @@ class MlflowRegistry:
         key = (version.model, version.number, version.artifact_sha256)
         with self._loading:
             if key not in self._scorers:
+                # What knows how artifacts score is imported by those who score: many a command only reads what was kept.
+                from driftgate.registry.scoring import load_scorer
+
                 self._scorers[key] = load_scorer(self._files.model(version), version.flavour, version.schema)
                 while len(self._scorers) > LOADED:
                     self._scorers.popitem(last=False)
@@ -150,6 +153,10 @@ class MlflowRegistry:
     def snapshot(self, version: Version, part: str) -> "pd.DataFrame":
         """The `train` or `holdout` rows of the version, digest-checked and conformed. Raises DigestMismatch."""
         return self._files.snapshot(version, part)
+
+    def snapshot_file(self, version: Version, part: str) -> Path:
+        """The digest-checked local Parquet file of the version's `train` or `holdout` rows. Raises DigestMismatch."""
+        return self._files.snapshot_file(version, part)
 
     def profile(self, version: Version) -> Path | None:
         """The digest-checked local file of the version's profile; None where none was kept. Raises DigestMismatch."""

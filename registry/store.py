@@ -33,9 +33,13 @@ class VersionFiles:
 
     def snapshot(self, version: Version, part: str) -> "pd.DataFrame":
         """The `train` or `holdout` rows, conformed. Works without MLflow while the cached copy is good. Raises DigestMismatch."""
+        return snapshots.read(self.snapshot_file(version, part), version.schema)
+
+    def snapshot_file(self, version: Version, part: str) -> Path:
+        """The cached Parquet file of the `train` or `holdout` rows. Works and raises as `snapshot`."""
         if part not in snapshots.FILES:
             raise InvalidRequest(f"a snapshot has the parts {' and '.join(snapshots.FILES)}, not {part}", field="part")
-        return snapshots.read(self._snapshot_folder(version) / snapshots.FILES[part], version.schema)
+        return self._snapshot_folder(version) / snapshots.FILES[part]
 
     def verify(self, version: Version) -> None:
         """Checks model and snapshot as the artifact store holds them now, then the cached copies, which are replaced if they changed.

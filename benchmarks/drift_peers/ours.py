@@ -5,19 +5,16 @@ REFERENCE may be a stored profile instead (`profile` makes one). A few columns a
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
 
 from benchmarks.drift_peers.rows import measuring, names
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.reports.drift.measure import measure
 from driftgate.reports.profiles import storing
-from driftgate.reports.profiles.frame import FrameProfile, VersionProfile, profile
+from driftgate.reports.profiles.files import profile_file
+from driftgate.reports.profiles.frame import VersionProfile
 from driftgate.reports.profiles.numeric import LOSSLESS
 
-AT_ONCE = 2
 EVERY_VALUE = 10**9
 SNAPSHOT = "0" * 64
 
@@ -29,18 +26,9 @@ def schema() -> Schema:
     return Schema(Task.BINARY, "target", (*numbers, *texts), ("no", "yes"))
 
 
-def profiled(file: Path, lossless: int) -> FrameProfile:
-    """The profile of the file's rows, read a few columns at a time."""
-    whole, parts = schema(), []
-    for start in range(0, len(whole.columns), AT_ONCE):
-        some = replace(whole, columns=whole.columns[start : start + AT_ONCE])
-        parts.append(profile(pd.read_parquet(file, columns=list(some.features)), some, lossless=lossless))
-    return replace(parts[0], columns={name: column for part in parts for name, column in part.columns.items()})
-
-
 def stored(file: Path, into: Path) -> None:
     """The profile of the file's rows, as a version keeps it."""
-    storing.write(VersionProfile(profiled(file, LOSSLESS), None, SNAPSHOT), into)
+    storing.write(VersionProfile(profile_file(file, schema()), None, SNAPSHOT), into)
 
 
 def main() -> None:
@@ -49,8 +37,8 @@ def main() -> None:
     with measuring() as found:
         kept = reference.suffix == ".profile"
         lossless = LOSSLESS if kept else EVERY_VALUE
-        before = storing.read(reference).data if kept else profiled(reference, lossless)
-        verdict = measure("bench", 1, before, profiled(current, lossless))
+        before = storing.read(reference).data if kept else profile_file(reference, schema(), lossless=lossless)
+        verdict = measure("bench", 1, before, profile_file(current, schema(), lossless=lossless))
         found.scores = {column.name: float(column.evidently_score or 0.0) for column in verdict.columns}
         found.more = {"drifted": len(verdict.drifted), "judged": sum(column.p_value is not None for column in verdict.columns)}
 

@@ -13,16 +13,16 @@ from benchmarks.drift_peers.rows import measuring
 def main() -> None:
     """Prints the seconds of all models, of the first one, and the modules that were imported after it."""
     folder, models = Path(sys.argv[1]), int(sys.argv[2])
-    from benchmarks.drift_peers.ours import profiled
+    from benchmarks.drift_peers.ours import schema
     from driftgate.reports.drift.measure import measure
     from driftgate.reports.profiles import storing
-    from driftgate.reports.profiles.numeric import LOSSLESS
+    from driftgate.reports.profiles.files import profile_file
 
     with measuring() as found:
         begun = time.perf_counter()
         for model in range(models):
             before = storing.read(folder / "reference.profile").data
-            measure(f"model {model}", 1, before, profiled(folder / "current.parquet", LOSSLESS), seed=model)
+            measure(f"model {model}", 1, before, profile_file(folder / "current.parquet", schema()), seed=model)
             if model == 0:
                 first, known = time.perf_counter() - begun, len(sys.modules)
         found.more = {"first": first, "imported_later": len(sys.modules) - known}

@@ -144,11 +144,15 @@ def _unseen(everything: Table, independent: Table, materiality: Materiality) -> 
 
 
 def _all_in_window(sizes: Ints, rows: int, window: int) -> Floats:
-    """The chance that every row of a level of that size falls in the window."""
-    steps = np.arange(int(sizes.max(initial=0)), dtype=np.float64)
+    """The chance that every row of a level of that size falls in the window; 0 where it is below the least that counts."""
+    # Each further row is at best as likely as the first, so beyond so many rows nothing is left.
+    most = int(sizes.max(initial=0))
+    if 0 < window < rows:
+        most = min(most, math.ceil(math.log(LEAST_CHANCE) / math.log(window / rows)))
+    steps = np.arange(most, dtype=np.float64)
     with np.errstate(divide="ignore"):
         logs = np.concatenate([[0.0], np.cumsum(np.log(np.maximum(window - steps, 0.0)) - np.log(rows - steps))])
-    return np.asarray(np.exp(logs[sizes]), dtype=np.float64)
+    return np.where(sizes <= most, np.exp(logs[np.minimum(sizes, most)]), 0.0)
 
 
 def _tails(most: int, sizes: Ints, how_many: Ints, alone: Floats) -> Floats:

@@ -34,7 +34,7 @@ LEAST_ROWS = 50
 PREDICTION_SHARE = 0.2
 """Share of the level spent on the prediction, which is judged on rows of its own (the holdout); the columns share the rest."""
 PREDICTION = "prediction"
-THREADED_ROWS = 200_000
+THREADED_ROWS = 2_000
 THREADS = min(4, os.cpu_count() or 1)
 
 

@@ -18,7 +18,7 @@ LEAST_SKEW = 0.05
 LEAST_TAIL = 1e-300
 CONSTANT = 1e-12
 RELATIVE = 1e-9
-GRID = 500
+GRID = 160
 
 
 def strongest_of(observed: Floats, null: Floats) -> float:

@@ -34,7 +34,8 @@ def numbers(reference: NumericProfile, current: NumericProfile, both: numeric.Po
     """What is said of a numeric column whose sides both hold values."""
     low, high = float(reference.values[0]), float(reference.values[-1])
     words = [f"constant in the reference: {low}"] if low == high else []
-    outside = float(current.counts[(current.values < low) | (current.values > high)].sum()) / current.held
+    first, last = np.searchsorted(current.values, low, side="left"), np.searchsorted(current.values, high, side="right")
+    outside = float(current.counts[:first].sum() + current.counts[last:].sum()) / current.held
     if outside:
         words.append(f"out of range: {outside:.1%} of the values lie outside the reference's [{low:g}, {high:g}]")
     distance = numeric.kolmogorov_smirnov(both)

@@ -1,9 +1,10 @@
 """The profile of a frame: every column of a schema, and what the frame lacks or has beyond it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,18 @@ from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.reports.profiles.categorical import MOST_LEVELS, CategoricalProfile
 from driftgate.reports.profiles.entities import one_each
-from driftgate.reports.profiles.moments import IntArray
 from driftgate.reports.profiles.numeric import LOSSLESS, NumericProfile
 from driftgate.reports.profiles.reading import ColumnProfile, lost, profiled
 
 PREDICTION = "prediction"
+WHOSE = "\N{NULL}entity"
+"""The column of whose each output is; no class can be called so."""
 THREADED_ROWS = 100_000
 """Rows from which columns are profiled side by side."""
 THREADS = min(4, os.cpu_count() or 1)
+
+_Pair: TypeAlias = tuple[ColumnProfile, ColumnProfile | None]
+"""A column over all rows, and over those that count as independent; None: all of them do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +96,41 @@ def profile(
         lossless: distinct numbers up to which a column is kept exactly.
         most_levels: levels up to which a column is kept exactly.
     """
+    source = Source(len(frame), tuple(frame.columns), lambda name: _first(frame, name))
+    return assembled(source, schema, seed=seed, lossless=lossless, most_levels=most_levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows that are read by the column: their number, what their columns are called, and the column of a name (the first one)."""
+
+    rows: int
+    names: tuple[Any, ...]
+    read: Callable[[str], pd.Series]
+
+
+def assembled(source: Source, schema: Schema, *, seed: int, lossless: int, most_levels: int) -> FrameProfile:
+    """The profile of the source's rows: see `profile`."""
     known = {*schema.features, schema.target, schema.entity, schema.time}
-    named = schema.entity is not None and schema.entity in frame.columns
-    units = one_each(_first(frame, schema.entity), seed) if named else None
+    units = None if schema.entity is None or schema.entity not in source.names else one_each(source.read(schema.entity), seed)
+
+    def both(column: Column) -> tuple[ColumnProfile, ColumnProfile | None]:
+        if column.name not in source.names:
+            return lost(column, source.rows), None if units is None else lost(column, len(units))
+        series = source.read(column.name)
+        every = profiled(column, series, lossless=lossless, most_levels=most_levels)
+        apart = None if units is None else profiled(column, series.iloc[units], lossless=lossless, most_levels=most_levels)
+        return every, apart
+
+    found = _side_by_side(both, schema.columns, source.rows)
+    names = [column.name for column in schema.columns]
+    own = {name: apart for name, (_, apart) in zip(names, found, strict=True) if apart is not None}
     return FrameProfile(
-        rows=len(frame),
-        columns=_columns(frame, schema, None, lossless, most_levels),
-        lost=tuple(name for name in schema.features if name not in frame.columns),
-        new=tuple(dict.fromkeys(str(name) for name in frame.columns if name not in known)),
-        independent=None if units is None else FrameProfile(len(units), _columns(frame, schema, units, lossless, most_levels)),
+        rows=source.rows,
+        columns={name: every for name, (every, _) in zip(names, found, strict=True)},
+        lost=tuple(name for name in schema.features if name not in source.names),
+        new=tuple(dict.fromkeys(str(name) for name in source.names if name not in known)),
+        independent=None if units is None else FrameProfile(len(units), own),
     )
 
 
@@ -116,15 +147,15 @@ def outputs_profile(
     `prediction` is the positive class's probability (binary) or the value (regression); of more classes each has its `P(label)`.
     `entities`: whose each row is, if they may repeat.
     """
-    columns = _outputs(schema, np.asarray(outputs, dtype=np.float64))
-    frame = pd.DataFrame(columns)
-    plain = Schema(Task.REGRESSION, target="", columns=tuple(Column(name, ColumnKind.NUMERIC) for name in columns))
-    units = None if entities is None else one_each(entities, seed)
-    return FrameProfile(
-        rows=len(frame),
-        columns=_columns(frame, plain, None, lossless, MOST_LEVELS),
-        independent=None if units is None else FrameProfile(len(units), _columns(frame, plain, units, lossless, MOST_LEVELS)),
+    columns: dict[str, Any] = dict(_outputs(schema, np.asarray(outputs, dtype=np.float64)))
+    plain = Schema(
+        Task.REGRESSION,
+        target="",
+        columns=tuple(Column(name, ColumnKind.NUMERIC) for name in columns),
+        entity=None if entities is None else WHOSE,
     )
+    whose = {} if entities is None else {WHOSE: entities.reset_index(drop=True)}
+    return profile(pd.DataFrame({**columns, **whose}), plain, seed=seed, lossless=lossless)
 
 
 def _outputs(schema: Schema, outputs: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
@@ -135,18 +166,12 @@ def _outputs(schema: Schema, outputs: npt.NDArray[np.float64]) -> dict[str, npt.
     return {f"P({label})": outputs[:, at] for at, label in enumerate(schema.classes)}
 
 
-def _columns(frame: pd.DataFrame, schema: Schema, units: IntArray | None, lossless: int, most_levels: int) -> dict[str, ColumnProfile]:
-    def one(column: Column) -> ColumnProfile:
-        if column.name not in frame.columns:
-            return lost(column, len(frame) if units is None else len(units))
-        series = _first(frame, column.name)
-        return profiled(column, series if units is None else series.iloc[units], lossless=lossless, most_levels=most_levels)
-
-    if len(frame) < THREADED_ROWS:
-        return {column.name: one(column) for column in schema.columns}
+def _side_by_side(both: Callable[[Column], _Pair], columns: Sequence[Column], rows: int) -> list[_Pair]:
+    if rows < THREADED_ROWS:
+        return [both(column) for column in columns]
     # Sorting lets go of the interpreter, so threads do sort side by side.
     with ThreadPoolExecutor(THREADS) as pool:
-        return {profile.name: profile for profile in pool.map(one, schema.columns)}
+        return list(pool.map(both, columns))
 
 
 def _first(frame: pd.DataFrame, name: str | None) -> pd.Series:

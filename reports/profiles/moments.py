@@ -10,6 +10,9 @@ import numpy.typing as npt
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
+BLOCK = 16_384
+"""Values at a time, so that what is made of them stays in the processor's cache: millions are then read once, not ten times."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
@@ -83,15 +86,21 @@ def of_atoms(values: FloatArray, counts: IntArray) -> Moments:
         return Moments()
     count = int(counts.sum())
     low, high = float(values[0]), float(values[-1])
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(values), BLOCK)]
     # Not by dot products: their last bits depend on how many threads the library takes.
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = float((values * counts).sum()) / count
+        mean = sum(float((values[block] * counts[block]).sum()) for block in blocks) / count
         if not math.isfinite(mean):
-            mean = float((values * (counts / count)).sum())
+            mean = sum(float((values[block] * (counts[block] / count)).sum()) for block in blocks)
         mean = _between(mean, low, high)
-        gaps = values - mean
-        powers = gaps * counts
-        m2, m3, m4 = (float((powers := powers * gaps).sum()) for _ in range(3))
+        sums = np.zeros(3)
+        for block in blocks:
+            gaps = values[block] - mean
+            powers = gaps * counts[block]
+            for power in range(len(sums)):
+                powers *= gaps
+                sums[power] += powers.sum()
+    m2, m3, m4 = sums.tolist()
     return Moments(count, mean, m2, m3, m4, low, high)
 
 

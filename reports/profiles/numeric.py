@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from driftgate.reports.profiles.moments import FloatArray, IntArray, Moments, of_atoms
 
@@ -128,23 +129,25 @@ class NumericProfile:
 
 def of_values(name: str, values: FloatArray, *, unreadable: int = 0, lossless: int = LOSSLESS) -> NumericProfile:
     """The profile of a column's values, shape (rows,), which stay as they are; NaN: no value. `unreadable` of the NaN were no numbers."""
-    usable = np.isfinite(values)
-    held = int(np.count_nonzero(usable))
-    # Adding 0.0 turns -0.0 into 0.0, and makes the copy that is sorted.
-    ascending = (values if held == len(values) else values[usable]) + 0.0
-    ascending.sort()
-    starts = _starts(ascending)
-    if len(starts) == held:
+    # Adding 0.0 turns -0.0 into 0.0, and makes the copy that is sorted: infinite values to the ends, NaN behind them.
+    every = values + 0.0
+    every.sort()
+    first, known = np.searchsorted(every, [-np.inf, np.inf], side="right").tolist()
+    ascending = every[first : int(np.searchsorted(every, np.inf, side="left"))]
+    held = len(ascending)
+    new = ascending[1:] != ascending[:-1]
+    if new.all():
         # Where no value comes twice, half of the memory would be ones.
         atoms, counts = ascending, np.broadcast_to(np.ones((), dtype=np.int64), (held,))
     else:
+        starts = _starts(new)
         atoms, counts = ascending[starts], np.diff(starts, append=held)
-    del starts
+    del new
     profile = NumericProfile(
         name=name,
         rows=len(values),
         missing=len(values) - held,
-        infinite=int(np.count_nonzero(np.isinf(values))) if held < len(values) else 0,
+        infinite=int(known) - held,
         unreadable=unreadable,
         values=atoms,
         counts=counts,
@@ -153,19 +156,19 @@ def of_values(name: str, values: FloatArray, *, unreadable: int = 0, lossless: i
     return _bounded(profile, lossless)
 
 
-def _starts(ascending: FloatArray) -> IntArray:
-    """Where each run of equal values begins."""
-    if not len(ascending):
-        return np.zeros(0, dtype=np.int64)
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(ascending[1:] != ascending[:-1]) + 1])
+def _starts(new: npt.NDArray[np.bool_]) -> IntArray:
+    """Where each run of equal values begins. `new`: whether each value but the first differs from the one before it."""
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(new) + 1])
 
 
 def _summed(values: FloatArray, counts: IntArray) -> tuple[FloatArray, IntArray]:
     """The distinct values, ascending, with the sums of their counts."""
     order = np.argsort(values, kind="stable")
     ascending, weights = values[order], counts[order]
-    starts = _starts(ascending)
-    return ascending[starts], np.add.reduceat(weights, starts) if len(starts) else weights
+    if not len(ascending):
+        return ascending, weights
+    starts = _starts(ascending[1:] != ascending[:-1])
+    return ascending[starts], np.add.reduceat(weights, starts)
 
 
 def _bounded(profile: NumericProfile, lossless: int) -> NumericProfile:

@@ -72,7 +72,9 @@ def texts(series: pd.Series) -> tuple[dict[str, int], int, int]:
     return levels, len(series) - sum(counts), retyped
 
 
-def _factorized(series: pd.Series) -> tuple[npt.NDArray[np.intp], list[Any]]:
+def _factorized(series: pd.Series) -> tuple[npt.NDArray[Any], list[Any]]:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return series.cat.codes.to_numpy(), series.cat.categories.to_numpy(dtype=object).tolist()
     codes, found = pd.factorize(series, use_na_sentinel=True)
     return codes, np.asarray(found, dtype=object).tolist()
 

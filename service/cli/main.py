@@ -10,7 +10,7 @@ from driftgate.lifecycle.errors import DriftgateError, InvalidConfiguration, Inv
 from driftgate.service.cli import access, auditing, deciding, etl, impact, making, payload_log, running, scoring, setup, volume, watching
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
-GARBAGE_AFTER = 100_000
+GARBAGE_AFTER = 1_000_000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -32,6 +32,7 @@ for module in (setup, making, deciding, watching, impact, auditing, etl, scoring
 def main() -> None:
     """Runs the command; exit code 0 done, 1 refused or failed, 2 wrong usage or configuration."""
     # Starting makes hundreds of thousands of objects that all stay: looking for garbage among them takes a tenth of a short command.
+    # What serves sets a bound of its own.
     gc.set_threshold(GARBAGE_AFTER)
     try:
         code = cli.main(standalone_mode=False)

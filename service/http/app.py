@@ -28,6 +28,8 @@ from driftgate.service.http.measured import Measured
 from driftgate.service.http.parts import Parts
 
 MEGABYTE = 1_000_000
+GARBAGE_AFTER = 100_000
+"""New objects after which garbage is looked for: few enough that the look is short. The command line, which starts us, allows more."""
 
 
 class Api(FastAPI):
@@ -59,6 +61,7 @@ def create_app(parts: Parts) -> Api:
         # What is loaded by now stays: a full collection that looks through libraries and models stops every request for 0.2 s.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_AFTER)
         yield
         await run_in_threadpool(_stop, parts)
 

@@ -1,6 +1,7 @@
 """What a window is held against: a version's profile, its holdout with outputs and losses, its envelope; each read when first needed."""
 
 import logging
+import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+WHOLE = {"lossless": sys.maxsize, "most_levels": sys.maxsize}
+"""Parts are kept whole until they are merged: cut one by one, they would be off by more."""
+
 
 class Snapshots(Protocol):
     """Loaded versions, their snapshot rows and the profiles of them: the registry."""
@@ -38,6 +42,10 @@ class Snapshots(Protocol):
 
     def snapshot(self, version: Version, part: str) -> "pd.DataFrame":
         """Its `train` or `holdout` rows, digest-checked and conformed."""
+        ...
+
+    def snapshot_file(self, version: Version, part: str) -> Path:
+        """The Parquet file of these rows, digest-checked."""
         ...
 
     def profile(self, version: Version) -> Path | None:
@@ -118,14 +126,25 @@ class Reference:
         return found if found is not None and found.snapshot_sha256 == self.version.snapshot.sha256 else self._profiled()
 
     def _profiled(self) -> "VersionProfile":
-        from driftgate.reports.profiles.frame import VersionProfile, profile
+        from driftgate.reports.profiles.frame import VersionProfile
 
         seed = self._settings.models[self.version.model].drift.seed
         predictions = self._predictions(seed)
-        made = VersionProfile(profile(self.rows, self.version.schema, seed=seed), predictions, self.version.snapshot.sha256)
+        made = VersionProfile(self._data(seed), predictions, self.version.snapshot.sha256)
         if predictions is not None:
             self._keep(made)
         return made
+
+    def _data(self, seed: int) -> "FrameProfile":
+        from driftgate.reports.profiles.files import profile_file
+        from driftgate.reports.profiles.frame import profile
+
+        schema = self.version.schema
+        if schema.entity is not None:
+            # One row of each entity is drawn from both parts together.
+            return profile(self.rows, schema, seed=seed)
+        train, holdout = (self._snapshots.snapshot_file(self.version, part) for part in ("train", "holdout"))
+        return profile_file(train, schema, seed=seed, **WHOLE).merged(profile_file(holdout, schema, seed=seed, **WHOLE))
 
     def _predictions(self, seed: int) -> "FrameProfile | None":
         from driftgate.reports.profiles.frame import outputs_profile

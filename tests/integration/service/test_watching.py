@@ -21,6 +21,7 @@ from driftgate.service.monitoring.watching import PayloadWatch
 from driftgate.service.settings import load
 from tests.builders import NOON, a_payload, a_schema, a_version, an_outcome
 from tests.fakes import FakeExaminer, FakeLedger
+from tests.filed import filed
 from tests.unit.service.monitoring.test_gathering import JoinedLog
 
 pytestmark = pytest.mark.slow
@@ -74,6 +75,9 @@ class Shelf:
 
     def snapshot(self, _: Version, part: str) -> pd.DataFrame:
         return self._whole("snapshot", frame(1_500 if part == "train" else 500, 1 if part == "train" else 2))
+
+    def snapshot_file(self, version: Version, part: str) -> Path:
+        return filed(self.snapshot(version, part))
 
     def profile(self, _: Version) -> Path | None:
         return self.file

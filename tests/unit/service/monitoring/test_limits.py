@@ -19,6 +19,7 @@ from driftgate.service.monitoring.limits import limits
 from driftgate.service.monitoring.references import Reference
 from driftgate.service.settings import load
 from tests.builders import a_schema, a_version
+from tests.filed import filed
 
 ROWS, HOLDOUT, WINDOW = 1_500, 500, 200
 TIMED = a_schema(time="day")
@@ -75,6 +76,9 @@ class Shelf:
             raise DigestMismatch("the snapshot is not the one registered")
         kept = self._rows if version.schema.time else self._rows.drop(columns=["day"])
         return (kept[:ROWS] if part == "train" else kept[ROWS:]).reset_index(drop=True)
+
+    def snapshot_file(self, version: Version, part: str) -> Path:
+        return filed(self.snapshot(version, part))
 
     def model_folder(self, _: Version) -> Path:
         raise NotFound("no user test runs here")
