@@ -24,7 +24,8 @@ import pandas as pd
 from benchmarks.pools import Pool, pools
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema
 from driftgate.reports.drift.aspects import Materiality
-from driftgate.reports.drift.measure import Examined, examined, family, paired
+from driftgate.reports.drift.examining import Examined, examined, paired
+from driftgate.reports.drift.family import family
 from driftgate.reports.profiles.frame import profile
 
 REFERENCE = 5_000

@@ -17,6 +17,9 @@ WEIGHTS = {WASSERSTEIN: 0.85, TOTAL_VARIATION: 0.85, MISSING: 0.15}
 UNSEEN_SHARE = 0.4
 """The most of a family's level that unseen levels may spend. What they cannot spend, because no level is rare, the rest has too."""
 
+SCORE_SHARE = 0.3
+"""Share of a family's level that is spent on the columns' scores, all on one scale; the rest is shared fairly."""
+
 LEAST_USABLE = 10
 """Fewer values than this on a side say nothing about a distribution."""
 
@@ -35,13 +38,21 @@ class Materiality:
     unseen_mass: float = 0.01
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """How far a distribution moved, in multiples of the least move that matters: observed, and by chance in each draw, shape (draws,)."""
+
+    observed: float
+    null: Floats
+
+
 @dataclass(frozen=True, slots=True)
 class Aspect:
     """One way in which a column can drift.
 
     `effect`: in the method's unit, over all rows. `limit`: least effect that matters at these sizes. `chance`: mean effect
     where nothing drifted. `p_value`: of the significance test, before any adjustment. `attainable`: the p-values that chance could
-    have given it instead, descending, where they are few enough to count.
+    have given it instead, descending, where they are few enough to count. `score`: of a distribution, beside other columns'.
     """
 
     method: str
@@ -50,6 +61,7 @@ class Aspect:
     chance: float
     p_value: float
     attainable: tuple[float, ...] = ()
+    score: Score | None = None
 
 
 def beside_chance(materiality: float, chance: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftgate.reports.drift import nulls, surprise
-from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, beside_chance
+from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Score, beside_chance
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 LEAST_EXPECTED = 5
@@ -72,13 +72,23 @@ def _distribution(everything: Table, independent: Table, sizes: tuple[int, int],
     factor = nulls.scale(float(mine.sum()), float(theirs.sum()))
     gap = (theirs / theirs.sum() - mine / mine.sum()).cumsum()[None, :-1] * factor
     chance = _chance(independent)
+    limit = beside_chance(materiality.total_variation, chance)
+    observed = Gaps(gap, null.shares)
+    moved, by_chance = (np.abs(_apart(side)).sum(axis=1) / (2 * factor * limit) for side in (observed, null))
     return Aspect(
         method=TOTAL_VARIATION,
         effect=total_variation(everything),
-        limit=beside_chance(materiality.total_variation, chance),
+        limit=limit,
         chance=chance,
-        p_value=surprise.strongest_of(_statistics(Gaps(gap, null.shares))[0], _statistics(null)),
+        p_value=surprise.strongest_of(_statistics(observed)[0], _statistics(null)),
+        score=Score(float(moved[0]), by_chance),
     )
+
+
+def _apart(found: Gaps) -> Floats:
+    """The gap of each level by itself, shape (rows, levels)."""
+    ends = np.zeros((len(found.gaps), 1))
+    return np.diff(np.hstack([ends, found.gaps, ends]), axis=1)
 
 
 def _pooled_rare(found: Table) -> tuple[Ints, Ints]:
@@ -97,12 +107,10 @@ def _statistics(found: Gaps) -> Floats:
     The residual is that of one level against the rest (Haberman 1973): it finds one level that moved among many, which the
     chi-square dilutes.
     """
-    rows = len(found.gaps)
-    ends = np.zeros((rows, 1))
-    gaps = np.diff(np.hstack([ends, found.gaps, ends]), axis=1)
+    gaps = _apart(found)
     shares = np.diff(np.concatenate([[0.0], found.shares, [1.0]]))
     if gaps.shape[1] < 2:  # noqa: PLR2004 - one level alone cannot move
-        return np.zeros((rows, 2))
+        return np.zeros((len(gaps), 2))
     squares = gaps**2 / shares
     return np.column_stack([squares.sum(axis=1), (squares / (1 - shares)).max(axis=1)])
 
@@ -136,7 +144,7 @@ def _unseen(everything: Table, independent: Table, materiality: Materiality) -> 
     return Aspect(
         method=UNSEEN,
         effect=everything.unseen,
-        limit=materiality.unseen_mass + chance,
+        limit=max(round((materiality.unseen_mass + chance) * window), 1) / max(window, 1),
         chance=chance,
         p_value=float(tails[observed]),
         attainable=tuple(np.unique(tails)[::-1].tolist()),

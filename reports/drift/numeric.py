@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftgate.reports.drift import nulls, surprise
-from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, beside_chance
+from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, Score, beside_chance
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 Counts: TypeAlias = npt.NDArray[np.int32] | npt.NDArray[np.int64]
@@ -178,13 +178,17 @@ def distribution(everything: Pair, independent: Pair, sizes: tuple[int, int], ma
     null = nulls.chance((pooled.reference + pooled.window)[ends], total, *sizes, seed)
     widths = np.diff(np.column_stack([centres, np.clip(centres, low, high)]), axis=0)
     least = (LEAST_EXPECTED if min(sizes) < nulls.FEW else LEAST_NORMAL) / min(pooled.reference[-1], pooled.window[-1])
-    fenced = np.abs(null.gaps) @ widths[:, 1]
-    chance = float(fenced.mean()) / nulls.scale(float(pooled.reference[-1]), float(pooled.window[-1])) / unit
+    factor = nulls.scale(float(pooled.reference[-1]), float(pooled.window[-1])) * unit
+    chance = float((np.abs(null.gaps) @ widths[:, 1]).mean()) / factor
+    limit = beside_chance(materiality.normalised_wasserstein, chance)
+    # Of the values as they are: what a few of them far out do by chance is in the draws as well.
+    moved, by_chance = (np.abs(side.gaps) @ widths[:, 0] / (factor * limit) for side in (observed, null))
     return Aspect(
         method=WASSERSTEIN,
         effect=wasserstein(everything.pooled, low, high) / unit,
-        limit=beside_chance(materiality.normalised_wasserstein, chance),
+        limit=limit,
         chance=chance,
+        score=Score(float(moved[0]), by_chance),
         p_value=surprise.strongest_of(_statistics(observed, widths[:, 0], least)[0], _statistics(null, widths[:, 0], least)),
     )
 

@@ -46,6 +46,26 @@ def tail(observed: float, null: Floats) -> float:
     return max(float((1 + ANCHOR) / (1 + len(null)) * np.exp(-max(observed - anchor, 0.0))), LEAST_P)
 
 
+def tails(points: Floats, null: Floats) -> Floats:
+    """The chance under the null of a value at least as large as each of the points, shape (points,); `null` holds draws, shape (draws,).
+
+    As `tail`, and never less than the share of draws that are as large: a few values far out make a null of two humps, and beyond the
+    first one no curve knows of the second.
+    """
+    ordered, draws = np.sort(null), len(null)
+    mean, spread = float(ordered.mean()), float(ordered.std())
+    if spread <= CONSTANT * (1 + abs(mean)):
+        return np.where(points <= mean + CONSTANT * (1 + abs(mean)), 1.0, 0.0)
+    reached = draws - np.searchsorted(ordered, points, side="left")
+    counted = (1 + reached) / (1 + draws)
+    if draws <= ANCHOR:
+        return counted
+    skew = max(float((((ordered - mean) / spread) ** 3).mean()), LEAST_SKEW)
+    surprise = _curve((np.append(points, ordered[-ANCHOR]) - mean) / spread, skew)
+    beyond = (1 + ANCHOR) / (1 + draws) * np.exp(-np.maximum(surprise[:-1] - surprise[-1], 0.0))
+    return np.where(reached >= ANCHOR, counted, np.maximum(beyond, reached / (1 + draws)))
+
+
 def holm(p_values: Floats) -> Floats:
     """p-values adjusted so that the chance of any false alarm among them is kept, however they depend on each other (Holm 1979)."""
     if not len(p_values):

@@ -6,7 +6,7 @@ import pytest
 
 from driftgate.lifecycle.canonical import canonical
 from driftgate.lifecycle.errors import InvalidData
-from driftgate.lifecycle.schema import Column, ColumnKind, Task
+from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports.drift.aspects import Materiality
 from tests.unit.reports.drifting import SCHEMA, column, measured, outputs, rows
@@ -274,9 +274,7 @@ def test_more_rows_than_are_relabelled_still_score_all_of_them():
 def test_one_row_on_a_level_like_no_other_is_enough_where_no_level_is_rare(reference, window):
     window.loc[window.index[0], "plan"] = "trial"
 
-    plan = column(
-        measured(reference.sample(5_000, replace=True, random_state=0), window[:90], materiality=Materiality(unseen_mass=0.005)), "plan"
-    )
+    plan = column(measured(reference.sample(5_000, replace=True, random_state=0), window[:90]), "plan")
 
     assert (plan.drifted, plan.method) == (True, "unseen_mass")
     assert plan.p_value == pytest.approx(90 / 5_090 / 0.4, rel=0.02)
@@ -288,3 +286,38 @@ def test_unseen_levels_are_no_alarm_where_every_level_is_rare(reference, window)
     found = measured(reference.assign(city=ids[:600]), window.assign(city=ids[600:]))
 
     assert not column(found, "city").drifted
+
+
+def test_the_least_unseen_mass_that_matters_is_a_number_of_whole_rows(reference):
+    window = rows(300, seed=2)
+    window.loc[window.index[:2], "plan"] = "trial"
+
+    many = reference.sample(5_000, replace=True, random_state=0)
+
+    two = column(measured(many, window), "plan")
+    window.loc[window.index[2], "plan"] = "trial"
+    three = column(measured(many, window), "plan")
+
+    # One per cent of 300 rows, and what chance adds to that.
+    assert not two.drifted
+    assert (three.drifted, three.limit) == (True, pytest.approx(3 / 300))
+
+
+def test_a_heavy_tailed_column_among_quiet_ones_drifts_where_a_fair_share_would_not_find_it():
+    rng = np.random.default_rng(7)
+    names = [f"flag{at}" for at in range(18)]
+    schema = Schema(Task.BINARY, "y", (Column("spend", ColumnKind.NUMERIC), *(Column(name, ColumnKind.CATEGORICAL) for name in names)))
+
+    def drawn(count: int) -> pd.DataFrame:
+        flags = {name: rng.choice(["no", "yes"], count) for name in names}
+        return pd.DataFrame({"spend": rng.lognormal(size=count), **flags})
+
+    before, after = drawn(5_000), drawn(1_000)
+    after.loc[:49, "spend"] *= 4
+
+    alone = column(measured(before[["spend"]], after[["spend"]], replace(schema, columns=schema.columns[:1])), "spend")
+    among = column(measured(before, after, schema), "spend")
+
+    assert alone.p_value * len(schema.columns) > 0.05
+    assert (among.drifted, among.method) == (True, "normalised_wasserstein")
+    assert among.p_value < 0.05

@@ -39,6 +39,36 @@ def test_the_tail_beyond_the_draws_goes_on_falling():
     assert found[3] < 1e-5
 
 
+def test_tails_of_many_points_are_those_of_each():
+    null = np.random.default_rng(0).exponential(size=2000)
+
+    found = surprise.tails(np.array([0.0, 1.0, 5.0, 9.0]), null)
+
+    assert found[0] == pytest.approx(1.0, rel=0.01)
+    assert found[1] == pytest.approx(np.exp(-1.0), rel=0.1)
+    assert found[3] == pytest.approx(np.exp(-9.0), rel=0.9)
+
+
+def test_the_tail_of_a_null_with_a_second_hump_is_never_below_what_was_drawn():
+    null = np.concatenate([np.random.default_rng(0).normal(size=1980), np.full(20, 100.0)])
+
+    (found,) = surprise.tails(np.array([90.0]), null)
+
+    assert found >= 20 / 2001
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30).map(np.array), st.integers(0, 5))
+def test_tails_are_chances_that_fall(points, seed):
+    found = surprise.tails(np.sort(points), np.random.default_rng(seed).gamma(0.5, size=300))
+
+    assert ((found >= 0) & (found <= 1)).all()
+    assert (np.diff(found) <= 1e-12).all()
+
+
+def test_the_tail_of_what_never_varies_is_all_or_nothing():
+    assert surprise.tails(np.array([0.0, 2.0]), np.ones(100)).tolist() == [1.0, 0.0]
+
+
 def test_a_p_value_is_never_zero_by_luck_of_the_draws():
     assert surprise.tail(0.5, np.zeros(2000)) > 0
 

@@ -1,0 +1,112 @@
+"""What may be claimed of all columns together: how they share a level, and which of them drifted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from driftgate.lifecycle.measurements import ColumnDrift
+from driftgate.lifecycle.verdicts import Verdict
+from driftgate.reports.drift.aspects import LEAST_USABLE, SCORE_SHARE, TOTAL_VARIATION, UNSEEN_SHARE, WASSERSTEIN, Aspect, Score
+from driftgate.reports.drift.examining import Examined
+from driftgate.reports.drift.surprise import LEAST_P, Floats, holm, least_of_discrete, tails
+from driftgate.reports.drift.words import Said
+
+LEAST_ROWS = 50
+"""Fewer rows (entities, where they repeat) on a side are too little evidence for any verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """An aspect with its adjusted p-value; `drifted` needs both significance and materiality."""
+
+    aspect: Aspect
+    p_value: float
+    drifted: bool
+
+
+def family(members: Sequence[Examined], level: float, share: float) -> tuple[ColumnDrift, ...]:
+    """One result per column, whose p-values are adjusted over all of them; the family may spend `share` of the level.
+
+    Unseen levels are judged apart: one row on a level of which there is no other is as much as they ever show, and a share of each
+    column's level would never let it count. They spend what they can, the rest has what is left; how much that is hangs on how rare
+    the levels of both sides together are, not on which side they are on.
+
+    Of what is left, most is shared fairly: each column's own p-value, by Holm. `SCORE_SHARE` of it goes to scores on one scale, where a
+    column pays only for the columns that reach such a score by chance. A heavy-tailed one, whose score varies most, then has nearly all
+    of it to itself, and would have a twentieth of a twentieth by Holm.
+    """
+    unseen = [aspect for member in members if (aspect := member.unseen)]
+    found = least_of_discrete([aspect.p_value for aspect in unseen], [aspect.attainable for aspect in unseen]) / (UNSEEN_SHARE * share)
+    unseen_p = iter(np.clip(found, LEAST_P, 1.0).tolist())
+    left = share * (1.0 - _spent(unseen, level * share) / (level * share))
+    scores = [score for member in members if (score := member.score)]
+    scored = SCORE_SHARE if len(scores) > 1 else 0.0
+    together = iter(np.maximum(_together(scores) / (left * scored), LEAST_P).tolist() if scored else [1.0] * len(scores))
+    shared = [member.shared() for member in members]
+    least = np.array([min(own, default=1.0) for own in shared])
+    factors = np.divide(holm(least), least, out=np.ones_like(least), where=least > 0) / (left * (1 - scored))
+    results = []
+    for member, p_values, factor in zip(members, shared, factors.tolist(), strict=True):
+        alone = [min(1.0, max(p * factor, LEAST_P)) for p in p_values]
+        judged = [(aspect, min(p, next(together)) if aspect.score else p) for aspect, p in zip(member.others, alone, strict=True)]
+        judged += [(member.unseen, next(unseen_p))] if member.unseen else []
+        results.append(_column(member, judged, level))
+    return tuple(results)
+
+
+def _together(scores: Sequence[Score]) -> Floats:
+    """The chance that any column scores as high by chance as each one did, at most: the sum of every column's own, shape (scores,)."""
+    points = np.array([score.observed for score in scores])
+    return sum((tails(points, score.null) for score in scores), np.zeros(len(scores)))
+
+
+def _spent(unseen: Sequence[Aspect], level: float) -> float:
+    """The chance of a false alarm that unseen levels really take: the largest they can attain within their share of the level."""
+    candidates = sorted({p for aspect in unseen for p in aspect.attainable if p <= UNSEEN_SHARE * level}, reverse=True)
+    sums = least_of_discrete(candidates, [aspect.attainable for aspect in unseen])
+    return float(next((spent for spent in sums if spent <= UNSEEN_SHARE * level), 0.0))
+
+
+def _column(member: Examined, found: Sequence[tuple[Aspect, float]], level: float) -> ColumnDrift:
+    sides = member.sides
+    enough = min(side.rows for side in sides.independent) >= LEAST_ROWS
+    judged = [_Judged(aspect, p, enough and p <= level and aspect.effect >= aspect.limit) for aspect, p in found]
+    drifted = any(each.drifted for each in judged)
+    shown = _shown(judged, drifted=drifted)
+    measured = any(each.aspect.method in (WASSERSTEIN, TOTAL_VARIATION) for each in judged)
+    return ColumnDrift(
+        name=sides.name,
+        method=shown.aspect.method if shown else "none",
+        score=shown.aspect.effect if shown else None,
+        p_value=shown.p_value if shown and enough else None,
+        limit=shown.aspect.limit if shown else None,
+        drifted=drifted,
+        verdict=Verdict.FAIL if drifted else Verdict.PASS if enough and measured else Verdict.UNDECIDED,
+        rows=sides.current.rows,
+        reference_rows=sides.reference.rows,
+        findings=_findings(member.said, judged, shown, measured=measured),
+        evidently_method=member.said.method,
+        evidently_score=member.said.score,
+    )
+
+
+def _shown(judged: list[_Judged], *, drifted: bool) -> _Judged | None:
+    """The aspect that a column's score is taken from: the drifted one furthest beyond its limit, else the distribution."""
+    among = [each for each in judged if each.drifted] if drifted else []
+    among = among or [each for each in judged if each.aspect.method in (WASSERSTEIN, TOTAL_VARIATION)] or judged
+    return max(among, key=lambda each: each.aspect.effect / max(each.aspect.limit, 1e-12), default=None)
+
+
+def _findings(said: Said, judged: list[_Judged], shown: _Judged | None, *, measured: bool) -> tuple[str, ...]:
+    words = [*said.words]
+    if said.moved and any(each.drifted for each in judged):
+        words.append(said.moved)
+    if not measured:
+        words.append(f"fewer than {LEAST_USABLE} usable values on a side: the distribution could not be judged")
+    words.extend(
+        f"{each.aspect.method} drifted too: {each.aspect.effect:.4g}, limit {each.aspect.limit:.4g}, p {each.p_value:.3g}"
+        for each in judged
+        if each.drifted and each is not shown
+    )
+    return tuple(words)
