@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from driftgate.lifecycle.findings import Finding, Monitor
+from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.verdicts import Estimate
 
 
@@ -23,6 +24,10 @@ class Cause(StrEnum):
     EXPECTED_PERFORMANCE = "expected_performance"
     CALIBRATION = "calibration"
     IMPACT = "impact"
+
+
+BY_OUTCOMES = frozenset({Cause.CONCEPT_SHIFT, Cause.PERFORMANCE, Cause.CALIBRATION, Cause.IMPACT})
+"""Alarms that are about matured outcomes, and so about the payloads of one window."""
 
 
 class Prospect(StrEnum):
@@ -90,7 +95,8 @@ class Terms:
 class Asking:
     """What may ask for a retrain of a model at one moment. `version`: who serves; `pass_id`: whose findings these are.
 
-    `due`: when the schedule asked; `labels`: those that matured since the last retrain, None where nobody counted.
+    `judged`: the window of the matured payloads that those findings are about, None where there is none; `due`: when the schedule asked;
+    `labels`: those that matured since the last retrain, None where nobody counted.
     """
 
     model: str
@@ -98,6 +104,7 @@ class Asking:
     version: int | None
     pass_id: str | None = None
     findings: tuple[Finding, ...] = ()
+    judged: Window | None = None
     due: datetime | None = None
     labels: int | None = None
 
@@ -120,6 +127,12 @@ class Circumstances:
 def asked(asking: Asking, terms: Terms) -> tuple[tuple[Cause, str], ...]:
     """Everything that asks for a retrain, each with its reason in words; nothing where nothing does."""
     return tuple(_asked(asking, terms))
+
+
+def about(asking: Asking, terms: Terms) -> Window | None:
+    """The window whose outcomes ask for the retrain; None where something else does."""
+    causes = {cause for cause, _ in _asked(asking, terms)}
+    return asking.judged if causes & BY_OUTCOMES else None
 
 
 def _asked(asking: Asking, terms: Terms) -> Iterator[tuple[Cause, str]]:

@@ -11,7 +11,7 @@ from driftgate.lifecycle.errors import JobNotFound, Unavailable
 from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.ports import Ledger, MonitoringBook, Registry
-from driftgate.lifecycle.triggers import Asking, Circumstances, Terms, TrialResult, Trigger, asked, decide, held
+from driftgate.lifecycle.triggers import Asking, Circumstances, Terms, TrialResult, Trigger, about, asked, decide, held
 from driftgate.service import asking as wishes
 from driftgate.service.monitoring.trial import Labels, Trials
 from driftgate.service.settings import Settings
@@ -84,7 +84,7 @@ class Triggering:
         table = self._table(found.model)
         if not table.on and table.new_labels is None:
             return None
-        asking = Asking(found.model, found.at, found.version, found.id, found.findings)
+        asking = Asking(found.model, found.at, found.version, found.id, found.findings, found.judged)
         return self._weighed(_id("pass", found.id), asking, table)
 
     def scheduled(self, model: str, tick: datetime) -> Trigger | None:
@@ -117,7 +117,8 @@ class Triggering:
                 return None
             found = self._circumstances(asking, last, table)
             if table.trial and asking.version is not None and not held(asking.at, found, terms):
-                trial = trial or self._trials.trial(asking.model, asking.version, asking.at, f"trial-{trigger_id}")
+                window = about(asking, terms)
+                trial = trial or self._trials.trial(asking.model, asking.version, asking.at, f"trial-{trigger_id}", window)
             sequence = past[0].sequence + 1 if past else 1
             decision = decide(trigger_id, sequence, asking, replace(found, trial=trial), terms)
             stored = None if decision is None else self._book.decided(decision)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftgate.lifecycle.findings import Monitor
-from driftgate.lifecycle.triggers import Asking, Cause, Circumstances, Prospect, Terms, TrialResult, Trigger, decide
+from driftgate.lifecycle.payloads import Window
+from driftgate.lifecycle.triggers import Asking, Cause, Circumstances, Prospect, Terms, TrialResult, Trigger, about, decide
 from driftgate.lifecycle.verdicts import Verdict
 from tests.builders import MODEL, NOON, a_finding
 
@@ -60,6 +61,16 @@ def test_every_cause_is_named():
 
     assert set(both.causes) == {Cause.DATA_DRIFT, Cause.CONCEPT_SHIFT, Cause.NEW_LABELS}
     assert len(both.reasons) == 3
+
+
+@pytest.mark.parametrize("monitor", EVERY)
+def test_a_trial_is_about_the_window_that_alarmed_where_outcomes_did(monitor):
+    window = Window(NOON - 7 * DAY, NOON)
+    asked = asking(findings=(a_finding("age"), a_finding("loss", monitor=monitor)), judged=window)
+    knows = monitor in {Monitor.CONCEPT_SHIFT, Monitor.PERFORMANCE, Monitor.CALIBRATION, Monitor.IMPACT}
+
+    assert about(asked, TERMS) == (window if knows else None)
+    assert about(asked, Terms(on=(Monitor.DATA_DRIFT,))) is None
 
 
 HINDRANCES = {

@@ -72,7 +72,7 @@ class Trying:
     """Trials that come to `result`."""
 
     result: TrialResult = UNKNOWN
-    calls: list[tuple[str, int, datetime, str]] = field(default_factory=list)
+    calls: list[tuple[str, int, datetime, str, Window | None]] = field(default_factory=list)
 
     def trial(self, *call: Any) -> TrialResult:
         self.calls.append(call)
@@ -259,9 +259,17 @@ def test_a_trial_is_asked_whether_a_retrain_would_help(desk, prospect, fired):
     trigger = desk.consider(a_day())
 
     assert (trigger.fired, trigger.trial) == (fired, desk.trying.result)
-    ((model, champion, at, key),) = desk.trying.calls
-    assert (model, champion, at, key) == (MODEL, 1, NOON, f"trial-{trigger.id}")
+    ((model, champion, at, key, window),) = desk.trying.calls
+    assert (model, champion, at, key, window) == (MODEL, 1, NOON, f"trial-{trigger.id}", None)
     assert "its words" in trigger.reasons[-1]
+
+
+def test_a_trial_is_told_the_window_whose_outcomes_alarmed(desk):
+    desk.triggers, window = "on = ['performance']", Window(NOON - 37 * DAY, NOON - 30 * DAY)
+
+    desk.consider(a_day(monitor=Monitor.PERFORMANCE, judged=window))
+
+    assert desk.trying.calls[0][-1] == window
 
 
 def test_no_trial_is_made_where_something_else_holds_back_or_nobody_wants_one(desk):
