@@ -11,8 +11,9 @@ from driftgate.lifecycle.errors import JobNotFound, Unavailable
 from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.ports import Ledger, MonitoringBook, Registry
-from driftgate.lifecycle.triggers import Asking, Circumstances, Terms, TrialResult, Trigger, about, asked, decide, held
+from driftgate.lifecycle.triggers import Asking, Circumstances, Refusal, Terms, TrialResult, Trigger, about, asked, decide, held
 from driftgate.service import asking as wishes
+from driftgate.service.monitoring.refusals import last_refusal
 from driftgate.service.monitoring.trial import Labels, Trials
 from driftgate.service.settings import Settings
 from driftgate.service.settings_monitoring import TriggersTable
@@ -104,7 +105,7 @@ class Triggering:
         return self._settings.models[model].triggers
 
     def _weighed(self, trigger_id: str, asking: Asking, table: TriggersTable) -> Trigger | None:
-        terms = Terms(table.on, table.new_labels, timedelta(days=table.cooldown_days), table.monthly_budget)
+        terms = _terms(table)
         trial: TrialResult | None = None
         for _ in range(ATTEMPTS):
             past = self._book.triggers(asking.model, limit=RECENT)
@@ -116,7 +117,7 @@ class Triggering:
             if not asked(asking, terms):
                 return None
             found = self._circumstances(asking, last, table)
-            if table.trial and asking.version is not None and not held(asking.at, found, terms):
+            if table.trial and asking.version is not None and not held(asking, found, terms):
                 window = about(asking, terms)
                 trial = trial or self._trials.trial(asking.model, asking.version, asking.at, f"trial-{trigger_id}", window)
             sequence = past[0].sequence + 1 if past else 1
@@ -129,9 +130,20 @@ class Triggering:
     def _with_labels(self, asking: Asking, last: datetime | None, table: TriggersTable) -> Asking:
         if table.new_labels is None:
             return asking
-        maturity = timedelta(days=self._settings.models[asking.model].outcomes.maturity_days)
-        start = (asking.at - LABELS_BACK) if last is None else last - maturity
-        return replace(asking, labels=self._counted(asking.model, Window(start, asking.at - maturity), table.new_labels))
+        since = asking.at - LABELS_BACK if last is None else last
+        return replace(asking, labels=self._matured(asking.model, since, asking.at, table.new_labels))
+
+    def _refused(self, asking: Asking, table: TriggersTable) -> Refusal | None:
+        last = next(iter(self._book.triggers(asking.model, limit=1, fired=True)), None)
+        found = last_refusal(last, asking.version, self._version_of, self._ledger, self._registry, self._book)
+        if found is None:
+            return None
+        return replace(found, labels=self._matured(asking.model, found.at, asking.at, found.wanted(_terms(table))))
+
+    def _matured(self, model: str, since: datetime, until: datetime, enough: int) -> int:
+        """The labels that matured between the two instants, counted until there are enough."""
+        maturity = timedelta(days=self._settings.models[model].outcomes.maturity_days)
+        return self._counted(model, Window(since - maturity, until - maturity), enough)
 
     def _counted(self, model: str, window: Window, enough: int) -> int:
         """The labelled payloads of the window, counted from its end, until there are enough: a month of millions need not be read."""
@@ -147,7 +159,8 @@ class Triggering:
         month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         spent = len(self._book.triggers(asking.model, since=month, limit=MOST, fired=True))
         worker = bool(self._workers())
-        return Circumstances(last, self._running(asking.model) if worker else None, spent, worker)
+        running = self._running(asking.model) if worker else None
+        return Circumstances(last, running, spent, worker, refused=self._refused(asking, table))
 
     def _running(self, model: str) -> str | None:
         for job_id, arguments in self._queue.unfinished(KIND):
@@ -189,6 +202,11 @@ class Triggering:
             wish = wishes.retraining(self._settings, trigger.model, ACTOR, reason=reason, search=search, data=None)
             self._queue.enqueue(KIND, trigger.job_id, replace(wish, key=trigger.job_id))
         return trigger
+
+
+def _terms(table: TriggersTable) -> Terms:
+    cooldown, patience = timedelta(days=table.cooldown_days), timedelta(days=table.retry_days)
+    return Terms(table.on, table.new_labels, cooldown, table.monthly_budget, table.retry_share, patience)
 
 
 def _id(*parts: str) -> str:
