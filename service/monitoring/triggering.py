@@ -29,6 +29,8 @@ RECENT = 100
 LONGEST_REASON = 1_000
 """What a run's tag should hold; the book holds all of it."""
 
+UNFINISHED = frozenset({"queued", "running"})
+
 REMEMBERED = timedelta(days=7)
 """A retrain that was written down and never queued is queued within this time, and not after: its cause is old news then."""
 
@@ -166,10 +168,10 @@ class Triggering:
         for job_id, arguments in self._queue.unfinished(KIND):
             if arguments and arguments[0].plan.model == model:
                 return job_id
-        # Written down a moment ago by another process, which has not queued it yet.
+        # Written down a moment ago by another process, which has not queued it yet, or did so since the look above.
         since = self._clock() - REMEMBERED
         waiting = [trigger.job_id for trigger in self._book.triggers(model, since=since, limit=1, fired=True)]
-        return next((job_id for job_id in waiting if job_id is not None and not self._is_known(job_id)), None)
+        return next((job_id for job_id in waiting if job_id is not None and self._is_open(job_id)), None)
 
     def _last_retrain(self, model: str) -> datetime | None:
         """When the newest retrain was asked for: by a trigger at its instant, by a person (or adopted) when the version came about."""
@@ -186,6 +188,13 @@ class Triggering:
         except JobNotFound:
             return None
         return job.result["version"] if job.result else None
+
+    def _is_open(self, job_id: str) -> bool:
+        """Whether the retrain is still to come, or under way: one that was written down and is not known will be queued."""
+        try:
+            return bool(self._queue.find(job_id).state in UNFINISHED)
+        except JobNotFound:
+            return True
 
     def _is_known(self, job_id: str) -> bool:
         try:

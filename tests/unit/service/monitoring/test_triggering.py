@@ -196,6 +196,19 @@ def test_a_retrain_that_another_process_wrote_down_and_has_not_queued_yet_counts
     assert "retrain-t1 is queued or running" in held.reasons[1]
 
 
+def test_a_retrain_that_was_queued_after_the_look_at_the_queue_counts_as_running(desk):
+    class Late(Queue):
+        """What waits is read a moment before the other process queues it."""
+
+        def unfinished(self, kind: str) -> Sequence[tuple[str, Sequence[Any]]]:
+            return super().unfinished(kind)[:0]
+
+    desk.queue, desk.now = Late(), NOON + HOUR
+    first = desk.consider(a_day())
+
+    assert f"{first.job_id} is queued or running" in desk.consider(a_day(30)).reasons[1]
+
+
 def test_the_cooldown_counts_from_the_last_retrain_whoever_asked_for_it(desk):
     desk.add(2, NOON - 6 * DAY)
 
