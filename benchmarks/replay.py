@@ -46,7 +46,7 @@ DUE_GROWTH, DUE_Z = 0.10, 2.326
 """A retrain is due where the loss is above the holdout's by more than 10 %, surely: the one-sided 99 % bound."""
 QUICK = 3
 BATCH = 5_000
-DROP = ["duration", "month", "emp.var.rate", "nr.employed", "cons.conf.idx", "cons.price.idx"]
+DROP = ["duration", "month", "emp.var.rate", "nr.employed", "cons.conf.idx", "cons.price.idx", "euribor3m"]
 NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 SETTINGS = f"""\
@@ -62,12 +62,6 @@ LATER = f"""
 [models.{MODEL}.window]
 rows = {WINDOW}
 
-[models.{MODEL}.gates]
-minimum_rows = 100
-standard = "non_inferior"
-gated_magnitude = 1.01
-gated_scenarios = ["small"]
-
 [models.{MODEL}.outcomes]
 maturity_days = 1e-5
 
@@ -79,7 +73,6 @@ html = "never"
 on = ["concept_shift", "performance"]
 cooldown_days = 1e-6
 monthly_budget = 100
-trial = false
 """
 
 
@@ -139,7 +132,7 @@ def replayed(project: Path, rows: pd.DataFrame, months: int | None) -> list[Mont
             _watched(running, month, begun)
             champion = _followed(running, month, champion)
             month.seconds = time.monotonic() - begun
-            said = ", ".join(month.fired) or "no retrain"
+            said = ", ".join(month.fired) or "; ".join(month.held) or "no retrain"
             print(
                 f"{name}: version {month.version}, loss {month.served:.3f}, {said} {month.promotion} ({month.seconds:.0f} s)",
                 file=sys.stderr,

@@ -1,11 +1,13 @@
 """Whether a retrain should start by itself: a pure decision that says why, or why not."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from driftgate.lifecycle.findings import Finding, Monitor
+from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.verdicts import Estimate
 
 
@@ -23,6 +25,10 @@ class Cause(StrEnum):
     EXPECTED_PERFORMANCE = "expected_performance"
     CALIBRATION = "calibration"
     IMPACT = "impact"
+
+
+BY_OUTCOMES = frozenset({Cause.CONCEPT_SHIFT, Cause.PERFORMANCE, Cause.CALIBRATION, Cause.IMPACT})
+"""Alarms that are about matured outcomes, and so about the payloads of one window."""
 
 
 class Prospect(StrEnum):
@@ -77,20 +83,24 @@ class Trigger:
 class Terms:
     """What the settings allow. `on`: monitors whose alarm asks for a retrain; `new_labels`: how many do; `cooldown`: between any two.
 
-    `monthly_budget`: retrains that triggers may start in a calendar month.
+    `monthly_budget`: retrains that triggers may start in a calendar month. `retry_share`: new labels, as a share of the rows that a refused
+    candidate was made of, without which the same cause asks in vain; 0: none. `retry_after`: how long it does so at most.
     """
 
     on: tuple[Monitor, ...] = ()
     new_labels: int | None = None
     cooldown: timedelta = timedelta(0)
     monthly_budget: int = 4
+    retry_share: float = 0.5
+    retry_after: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """What may ask for a retrain of a model at one moment. `version`: who serves; `pass_id`: whose findings these are.
 
-    `due`: when the schedule asked; `labels`: those that matured since the last retrain, None where nobody counted.
+    `judged`: the window of the matured payloads that those findings are about, None where there is none; `due`: when the schedule asked;
+    `labels`: those that matured since the last retrain, None where nobody counted.
     """
 
     model: str
@@ -98,8 +108,30 @@ class Asking:
     version: int | None
     pass_id: str | None = None
     findings: tuple[Finding, ...] = ()
+    judged: Window | None = None
     due: datetime | None = None
     labels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A candidate that a trigger brought about and that was not let in, while the same champion serves.
+
+    `at`, `causes`, `findings`: when that retrain was asked for, by what, and what was found then. `words`: who refused it, and why.
+    `rows`: those that it was made of (train and holdout). `labels`: matured since `at`, counted no further than what is waited for.
+    """
+
+    version: int
+    at: datetime
+    causes: tuple[Cause, ...]
+    findings: tuple[Finding, ...]
+    words: str
+    rows: int
+    labels: int = 0
+
+    def wanted(self, terms: Terms) -> int:
+        """How many new labels are waited for."""
+        return math.ceil(terms.retry_share * self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +139,8 @@ class Circumstances:
     """What may hold a retrain back. `last`: when the model's last retrain was asked for, by whomever.
 
     `running`: the job of one that is queued or running; `spent`: how many retrains triggers have started in this calendar month;
-    `worker`: whether one lives that could run it; `trial`: None where none was wanted.
+    `worker`: whether one lives that could run it; `trial`: None where none was wanted; `refused`: the last triggered candidate,
+    None where it was not refused, or another version serves since.
     """
 
     last: datetime | None = None
@@ -115,11 +148,18 @@ class Circumstances:
     spent: int = 0
     worker: bool = True
     trial: TrialResult | None = None
+    refused: Refusal | None = None
 
 
 def asked(asking: Asking, terms: Terms) -> tuple[tuple[Cause, str], ...]:
     """Everything that asks for a retrain, each with its reason in words; nothing where nothing does."""
     return tuple(_asked(asking, terms))
+
+
+def about(asking: Asking, terms: Terms) -> Window | None:
+    """The window whose outcomes ask for the retrain; None where something else does."""
+    causes = {cause for cause, _ in _asked(asking, terms)}
+    return asking.judged if causes & BY_OUTCOMES else None
 
 
 def _asked(asking: Asking, terms: Terms) -> Iterator[tuple[Cause, str]]:
@@ -139,12 +179,13 @@ def _told(finding: Finding) -> str:
     return f"{finding.name}{measured}{limit}"
 
 
-def held(at: datetime, found: Circumstances, terms: Terms) -> tuple[str, ...]:
+def held(asking: Asking, found: Circumstances, terms: Terms) -> tuple[str, ...]:
     """Every reason not to retrain now, in words; nothing where there is none. A trial that says nothing holds nothing back."""
-    return tuple(_held(at, found, terms))
+    return tuple(_held(asking, found, terms))
 
 
-def _held(at: datetime, found: Circumstances, terms: Terms) -> Iterator[str]:
+def _held(asking: Asking, found: Circumstances, terms: Terms) -> Iterator[str]:
+    at = asking.at
     if found.running is not None:
         yield f"held back: the retrain {found.running} is queued or running, and there is one at a time"
     if not found.worker:
@@ -156,8 +197,42 @@ def _held(at: datetime, found: Circumstances, terms: Terms) -> Iterator[str]:
         )
     if found.spent >= terms.monthly_budget:
         yield f"held back: {found.spent} of the {terms.monthly_budget} retrains that triggers may start in a month have been"
+    if found.refused is not None and not _is_news(asking, found.refused, terms):
+        yield _waiting(found.refused, terms)
     if found.trial is not None and found.trial.prospect is Prospect.DOES_NOT_HELP:
         yield f"held back: a retrain would not help: {found.trial.words}"
+
+
+def _is_news(asking: Asking, refused: Refusal, terms: Terms) -> bool:
+    """Whether a retrain now could end otherwise than the refused one did: on enough new labels, for another cause, or where it got worse.
+
+    The clock and `new_labels` are never held: whoever set them has said how often is often enough.
+    """
+    if refused.labels >= refused.wanted(terms) or asking.at - refused.at >= terms.retry_after:
+        return True
+    causes = {cause for cause, _ in _asked(asking, terms)}
+    if causes - set(refused.causes) or causes & {Cause.SCHEDULE, Cause.NEW_LABELS}:
+        return True
+    then = {finding.subject: finding for finding in refused.findings}
+    return any(
+        finding.alarms and finding.monitor in terms.on and _is_worse(finding, then.get(finding.subject)) for finding in asking.findings
+    )
+
+
+def _is_worse(now: Finding, then: Finding | None) -> bool:
+    """Whether the finding is surely further beyond its limit than it was: their intervals do not touch. New subjects count as worse."""
+    if then is None or now.value is None or now.limit is None:
+        return then is None
+    if now.value > now.limit:
+        return now.lower is not None and then.upper is not None and now.lower > then.upper
+    return now.upper is not None and then.lower is not None and now.upper < then.lower
+
+
+def _waiting(refused: Refusal, terms: Terms) -> str:
+    made = f"version {refused.version}, made for the same cause ({', '.join(refused.causes)}), was {refused.words}"
+    labels = f"{refused.wanted(terms):,} new labels ({refused.labels:,} so far; triggers.retry_share of its {refused.rows:,} rows)"
+    until = f"{refused.at + terms.retry_after:%Y-%m-%d %H:%M} UTC"
+    return f"held back: {made}; waiting for another cause, for this one to get worse, for {labels}, or until {until}"
 
 
 def _days(span: timedelta) -> str:
@@ -170,7 +245,7 @@ def decide(trigger_id: str, sequence: int, asking: Asking, found: Circumstances,
     causes = asked(asking, terms)
     if not causes:
         return None
-    against = held(asking.at, found, terms)
+    against = held(asking, found, terms)
     reasons = (*(words for _, words in causes), *against, *_prospect(found.trial))
     return Trigger(
         id=trigger_id,

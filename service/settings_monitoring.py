@@ -71,7 +71,10 @@ class MonitoringTable(Table):
 
 
 class TriggersTable(Table):
-    """What starts a retrain without a person. `on`: monitors whose alarm does; `new_labels`: matured labels since the last one."""
+    """What starts a retrain without a person. `on`: monitors whose alarm does; `new_labels`: matured labels since the last one.
+
+    `retry_share`: the new labels, as a share of a refused candidate's rows, that the same cause waits for; 0: none. `retry_days`: at most.
+    """
 
     schedule: Cron | None = None
     timezone: Zone = "UTC"
@@ -79,6 +82,8 @@ class TriggersTable(Table):
     new_labels: Annotated[int, Field(ge=1)] | None = None
     cooldown_days: Days = 7.0
     monthly_budget: Annotated[int, Field(ge=0)] = 4
+    retry_share: Annotated[float, Field(ge=0, le=100)] = 0.5
+    retry_days: Days = 30.0
     trial: bool = True
     search: bool = False
 

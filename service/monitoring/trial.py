@@ -1,4 +1,4 @@
-"""Would a retrain help? A refit on what a retrain would use now, scored beside the champion on later matured payloads, and thrown away."""
+"""Would a retrain help? A refit on what a retrain would use now, scored beside the champion on rows that neither saw, and thrown away."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from driftgate.lifecycle.errors import DriftgateError
 from driftgate.lifecycle.measurements import Comparison
 from driftgate.lifecycle.payloads import Outcome, Payload, Window
+from driftgate.lifecycle.plan import ROW_ORDER
 from driftgate.lifecycle.ports import Scorer, Trainer
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.triggers import Prospect, TrialResult
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+
+    from driftgate.service.staged import Staged
 
     Mask = npt.NDArray[np.bool_]
 
@@ -66,39 +69,48 @@ class Trials:
         self._versions = versions
         self._labels = labels
 
-    def trial(self, model: str, champion: int, at: datetime, key: str) -> TrialResult:
+    def trial(self, model: str, champion: int, at: datetime, key: str, about: Window | None = None) -> TrialResult:
         """Whether a retrain would have helped on the payloads that had matured at `at`. `key` names the staging folder.
+
+        `about`: the window of the outcomes that alarmed, None where none did. Then only its payloads judge: those of the year before it are
+        of the world that the champion still fits, and would outvote the change that a retrain is to mend.
+
+        Where the payloads lack a feature as it was (hidden in the log, or new), the rows that a retrain would hold out judge instead.
 
         `HELPS` where the trial's loss is surely below the champion's, `DOES_NOT_HELP` where it is surely not lower by more than
         `gates.margin` of it, both at `gates.confidence`; else unknown. Unknown, too, where there are fewer than `gates.minimum_rows` rows
         that neither was trained on, or no trial could be made: never an error.
         """
         try:
-            return self._result(self._versions.version(model, champion), at, key)
+            return self._result(self._versions.version(model, champion), at, key, about)
         except DriftgateError as error:
             return _unknown(f"the trial could not be made: {error.message}")
 
-    def _result(self, version: Version, at: datetime, key: str) -> TrialResult:
+    def _result(self, version: Version, at: datetime, key: str, about: Window | None) -> TrialResult:
         table, policy = self._settings.models[version.model], self._settings.policy(version.model)
         hidden = sorted({*table.payloads.redact, *table.payloads.hash} & set(version.schema.features))
-        if hidden:
-            return _unknown(f"the log does not hold {', '.join(hidden)} as they were")
-        known = self._matured(version.model, at - timedelta(days=table.outcomes.maturity_days))
-        if len(known) < policy.minimum_rows:
+        until = at - timedelta(days=table.outcomes.maturity_days)
+        first = until - LOOK_BACK if about is None else about.start
+        known = () if hidden else self._matured(version.model, Window(first, until if about is None else min(until, about.end)))
+        if not hidden and len(known) < policy.minimum_rows:
             return _unknown(f"there are {len(known)} matured payloads, and {policy.minimum_rows} are needed (gates.minimum_rows)")
         with self._fitted(version.model, key) as training:
-            compared = self._compared(version, training, known)
+            lacking = hidden or [name for name in training.schema.features if not any(name in payload.features for payload, _ in known)]
+            compared = self._on_holdout(version, training) if lacking else self._compared(version, training, known)
+        rows = "matured payloads"
+        if lacking:
+            rows = f"rows that a retrain would hold out (the payloads do not hold {', '.join(lacking)} as they were)"
         if compared.rows < policy.minimum_rows:
-            said = f"{compared.rows} matured payloads are later than what both were trained on"
+            said = f"there are {compared.rows} {rows} that neither was trained on"
             return _unknown(f"{said}, and {policy.minimum_rows} are needed (gates.minimum_rows)", compared.rows)
-        return judged(compared, policy.margin)
+        return judged(compared, policy.margin, rows)
 
-    def _matured(self, model: str, until: datetime) -> Sequence[tuple[Payload, Outcome]]:
-        """The newest labelled payloads before `until`, oldest first: spans twice as long each time, until there are enough."""
+    def _matured(self, model: str, within: Window) -> Sequence[tuple[Payload, Outcome]]:
+        """The newest labelled payloads of the window, oldest first: spans twice as long each time, until there are enough."""
         found: list[tuple[Payload, Outcome]] = []
-        end, span, first = until, timedelta(days=1), until - LOOK_BACK
-        while end > first and len(found) < JUDGED_ROWS:
-            start = max(first, end - span)
+        end, span = within.end, timedelta(days=1)
+        while end > within.start and len(found) < JUDGED_ROWS:
+            start = max(within.start, end - span)
             found = [*self._labels.joined(model, Window(start, end)), *found]
             end, span = start, span * 2
         return found[-JUDGED_ROWS:]
@@ -118,27 +130,42 @@ class Trials:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _compared(self, version: Version, training: Training, known: Sequence[tuple[Payload, Outcome]]) -> Comparison:
-        from driftgate.reports import comparison, losses
         from driftgate.service.staged import load_staged
 
         staged = load_staged(training)
         schema = training.schema
-        lacking = [name for name in schema.features if not any(name in payload.features for payload, _ in known)]
-        if lacking:
-            raise DriftgateError(f"payloads hold no {', '.join(lacking)}, which a new version would take")
         rows, times = labelled(known, schema)
         trained = [self._versions.snapshot(version, "train"), staged.train]
         fresh = unseen(rows, times, trained, [version.schema, schema])
-        rows = rows[fresh]
+        return self._scored(version, staged, rows[fresh], schema, excluded=int((~fresh).sum()), ordered=True)
+
+    def _on_holdout(self, version: Version, training: Training) -> Comparison:
+        """On the rows that the comparison gate would judge on, if this were the candidate."""
+        from driftgate.reports import comparison
+        from driftgate.service.staged import load_staged
+
+        staged, schema = load_staged(training), training.schema
+        lacking = [name for name in version.schema.features if name not in schema.features]
+        if lacking:
+            raise DriftgateError(f"a new version would not take {', '.join(lacking)}, which the champion takes")
+        fresh = comparison.unseen(staged.holdout, self._versions.snapshot(version, "train"), schema)
+        ordered = schema.time is not None or self._settings.plan(version.model).time == ROW_ORDER
+        return self._scored(version, staged, staged.holdout[fresh], schema, excluded=int((~fresh).sum()), ordered=ordered)
+
+    def _scored(
+        self, version: Version, staged: "Staged", rows: "pd.DataFrame", schema: Schema, *, excluded: int, ordered: bool
+    ) -> Comparison:
+        from driftgate.reports import comparison, losses
+
         return comparison.compare(
             staged.scorer.score(rows[list(schema.features)]),
             losses.align(self._versions.scorer(version).score(conformed(rows, version.schema)), version.schema, schema),
             losses.truth(rows[schema.target], schema),
             schema,
             champion=version.number,
-            excluded=int((~fresh).sum()),
+            excluded=excluded,
             entities=rows[schema.entity] if schema.entity else None,
-            ordered=True,
+            ordered=ordered,
             confidence=self._settings.policy(version.model).confidence,
             seed=self._settings.models[version.model].seed,
         )
@@ -192,8 +219,8 @@ def unseen(rows: "pd.DataFrame", times: "pd.Series[Any]", trained: "Sequence[pd.
     return fresh
 
 
-def judged(compared: Comparison, margin: float) -> TrialResult:
-    """The verdict over a comparison of the trial (as candidate) with the champion: see `Trials.trial`."""
+def judged(compared: Comparison, margin: float, rows: str) -> TrialResult:
+    """The verdict over a comparison of the trial (as candidate) with the champion on such `rows`: see `Trials.trial`."""
     difference = compared.difference
     lower, upper = difference.lower, difference.upper
     prospect = Prospect.UNKNOWN
@@ -204,7 +231,7 @@ def judged(compared: Comparison, margin: float) -> TrialResult:
     bounds = "no bounds" if lower is None or upper is None else f"{lower:+.4g} to {upper:+.4g} at {compared.confidence:.0%} each"
     words = (
         f"a trial refit has {compared.loss} {compared.candidate_loss:.4g}, the champion {compared.champion_loss:.4g} "
-        f"(difference {difference.value:+.4g}, {bounds}) on {compared.rows:,} matured payloads that neither was trained on"
+        f"(difference {difference.value:+.4g}, {bounds}) on {compared.rows:,} {rows} that neither was trained on"
     )
     return TrialResult(prospect, words, compared.rows, difference)
 

@@ -11,8 +11,9 @@ from driftgate.lifecycle.errors import JobNotFound, Unavailable
 from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.ports import Ledger, MonitoringBook, Registry
-from driftgate.lifecycle.triggers import Asking, Circumstances, Terms, TrialResult, Trigger, asked, decide, held
+from driftgate.lifecycle.triggers import Asking, Circumstances, Refusal, Terms, TrialResult, Trigger, about, asked, decide, held
 from driftgate.service import asking as wishes
+from driftgate.service.monitoring.refusals import last_refusal
 from driftgate.service.monitoring.trial import Labels, Trials
 from driftgate.service.settings import Settings
 from driftgate.service.settings_monitoring import TriggersTable
@@ -27,6 +28,8 @@ RECENT = 100
 
 LONGEST_REASON = 1_000
 """What a run's tag should hold; the book holds all of it."""
+
+UNFINISHED = frozenset({"queued", "running"})
 
 REMEMBERED = timedelta(days=7)
 """A retrain that was written down and never queued is queued within this time, and not after: its cause is old news then."""
@@ -84,7 +87,7 @@ class Triggering:
         table = self._table(found.model)
         if not table.on and table.new_labels is None:
             return None
-        asking = Asking(found.model, found.at, found.version, found.id, found.findings)
+        asking = Asking(found.model, found.at, found.version, found.id, found.findings, found.judged)
         return self._weighed(_id("pass", found.id), asking, table)
 
     def scheduled(self, model: str, tick: datetime) -> Trigger | None:
@@ -104,7 +107,7 @@ class Triggering:
         return self._settings.models[model].triggers
 
     def _weighed(self, trigger_id: str, asking: Asking, table: TriggersTable) -> Trigger | None:
-        terms = Terms(table.on, table.new_labels, timedelta(days=table.cooldown_days), table.monthly_budget)
+        terms = _terms(table)
         trial: TrialResult | None = None
         for _ in range(ATTEMPTS):
             past = self._book.triggers(asking.model, limit=RECENT)
@@ -116,8 +119,9 @@ class Triggering:
             if not asked(asking, terms):
                 return None
             found = self._circumstances(asking, last, table)
-            if table.trial and asking.version is not None and not held(asking.at, found, terms):
-                trial = trial or self._trials.trial(asking.model, asking.version, asking.at, f"trial-{trigger_id}")
+            if table.trial and asking.version is not None and not held(asking, found, terms):
+                window = about(asking, terms)
+                trial = trial or self._trials.trial(asking.model, asking.version, asking.at, f"trial-{trigger_id}", window)
             sequence = past[0].sequence + 1 if past else 1
             decision = decide(trigger_id, sequence, asking, replace(found, trial=trial), terms)
             stored = None if decision is None else self._book.decided(decision)
@@ -128,9 +132,20 @@ class Triggering:
     def _with_labels(self, asking: Asking, last: datetime | None, table: TriggersTable) -> Asking:
         if table.new_labels is None:
             return asking
-        maturity = timedelta(days=self._settings.models[asking.model].outcomes.maturity_days)
-        start = (asking.at - LABELS_BACK) if last is None else last - maturity
-        return replace(asking, labels=self._counted(asking.model, Window(start, asking.at - maturity), table.new_labels))
+        since = asking.at - LABELS_BACK if last is None else last
+        return replace(asking, labels=self._matured(asking.model, since, asking.at, table.new_labels))
+
+    def _refused(self, asking: Asking, table: TriggersTable) -> Refusal | None:
+        last = next(iter(self._book.triggers(asking.model, limit=1, fired=True)), None)
+        found = last_refusal(last, asking.version, self._version_of, self._ledger, self._registry, self._book)
+        if found is None:
+            return None
+        return replace(found, labels=self._matured(asking.model, found.at, asking.at, found.wanted(_terms(table))))
+
+    def _matured(self, model: str, since: datetime, until: datetime, enough: int) -> int:
+        """The labels that matured between the two instants, counted until there are enough."""
+        maturity = timedelta(days=self._settings.models[model].outcomes.maturity_days)
+        return self._counted(model, Window(since - maturity, until - maturity), enough)
 
     def _counted(self, model: str, window: Window, enough: int) -> int:
         """The labelled payloads of the window, counted from its end, until there are enough: a month of millions need not be read."""
@@ -146,16 +161,17 @@ class Triggering:
         month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         spent = len(self._book.triggers(asking.model, since=month, limit=MOST, fired=True))
         worker = bool(self._workers())
-        return Circumstances(last, self._running(asking.model) if worker else None, spent, worker)
+        running = self._running(asking.model) if worker else None
+        return Circumstances(last, running, spent, worker, refused=self._refused(asking, table))
 
     def _running(self, model: str) -> str | None:
         for job_id, arguments in self._queue.unfinished(KIND):
             if arguments and arguments[0].plan.model == model:
                 return job_id
-        # Written down a moment ago by another process, which has not queued it yet.
+        # Written down a moment ago by another process, which has not queued it yet, or did so since the look above.
         since = self._clock() - REMEMBERED
         waiting = [trigger.job_id for trigger in self._book.triggers(model, since=since, limit=1, fired=True)]
-        return next((job_id for job_id in waiting if job_id is not None and not self._is_known(job_id)), None)
+        return next((job_id for job_id in waiting if job_id is not None and self._is_open(job_id)), None)
 
     def _last_retrain(self, model: str) -> datetime | None:
         """When the newest retrain was asked for: by a trigger at its instant, by a person (or adopted) when the version came about."""
@@ -173,6 +189,13 @@ class Triggering:
             return None
         return job.result["version"] if job.result else None
 
+    def _is_open(self, job_id: str) -> bool:
+        """Whether the retrain is still to come, or under way: one that was written down and is not known will be queued."""
+        try:
+            return bool(self._queue.find(job_id).state in UNFINISHED)
+        except JobNotFound:
+            return True
+
     def _is_known(self, job_id: str) -> bool:
         try:
             self._queue.find(job_id)
@@ -188,6 +211,11 @@ class Triggering:
             wish = wishes.retraining(self._settings, trigger.model, ACTOR, reason=reason, search=search, data=None)
             self._queue.enqueue(KIND, trigger.job_id, replace(wish, key=trigger.job_id))
         return trigger
+
+
+def _terms(table: TriggersTable) -> Terms:
+    cooldown, patience = timedelta(days=table.cooldown_days), timedelta(days=table.retry_days)
+    return Terms(table.on, table.new_labels, cooldown, table.monthly_budget, table.retry_share, patience)
 
 
 def _id(*parts: str) -> str:

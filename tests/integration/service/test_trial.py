@@ -95,9 +95,9 @@ def champion(folder: Path, settings: Settings, rows: pd.DataFrame) -> Versions:
     return Versions(LocalTrainer(folder / "champion", folder).train(RetrainRequest("first", plan, "ada")))
 
 
-def tried(settings: Settings, versions: Versions, log: Log, trainer: Trainer | None = None) -> TrialResult:
+def tried(settings: Settings, versions: Versions, log: Log, trainer: Trainer | None = None, about: Window | None = None) -> TrialResult:
     real = LocalTrainer(settings.state / "staging", settings.project)
-    return Trials(settings, trainer or real, versions, log).trial(MODEL, 1, NOON, "trial-1")
+    return Trials(settings, trainer or real, versions, log).trial(MODEL, 1, NOON, "trial-1", about)
 
 
 def left(settings: Settings) -> list[Path]:
@@ -136,6 +136,28 @@ def test_a_refit_on_corrupt_rows_does_not_help(tmp_path):
     assert tried(settings, versions, Log(frame(1_500, 3))).prospect is Prospect.DOES_NOT_HELP
 
 
+def test_where_outcomes_alarmed_only_their_window_judges_and_the_old_world_does_not_outvote_it(tmp_path):
+    settings = project(tmp_path, frame(2_000, 2, sign=-1.0))
+    versions = champion(tmp_path, settings, frame(2_000, 1))
+    # One payload a minute: 500 of the new world after 4,500 of the old one.
+    log = Log(pd.concat([frame(500, 3, sign=-1.0), frame(4_500, 4)], ignore_index=True))
+    window = Window(NOON - 31 * DAY - timedelta(minutes=499), NOON - 30 * DAY)
+
+    year, alarmed = tried(settings, versions, log), tried(settings, versions, log, about=window)
+
+    assert (year.prospect, year.rows) == (Prospect.DOES_NOT_HELP, 5_000)
+    assert (alarmed.prospect, alarmed.rows) == (Prospect.HELPS, 500)
+
+
+def test_payloads_of_the_window_that_have_not_matured_do_not_judge(tmp_path):
+    settings = project(tmp_path, frame(500, 2))
+    versions, log = champion(tmp_path, settings, frame(500, 1)), Log(frame(1_000, 3), last=NOON)
+
+    result = tried(settings, versions, log, FakeTrainer(), Window(NOON - DAY, NOON + DAY))
+
+    assert "there are 0 matured payloads" in result.words
+
+
 def test_too_few_matured_payloads_say_nothing_and_nothing_is_fitted(tmp_path):
     settings = project(tmp_path, frame(500, 2))
     versions, trainer = champion(tmp_path, settings, frame(500, 1)), FakeTrainer()
@@ -163,7 +185,7 @@ def test_payloads_that_either_was_trained_on_do_not_judge(tmp_path):
     some_left = tried(settings, versions, Log(pd.concat([seen, frame(400, 3)], ignore_index=True)))
 
     assert (none_left.prospect, none_left.rows) == (Prospect.UNKNOWN, 0)
-    assert "0 matured payloads are later than what both were trained on" in none_left.words
+    assert "there are 0 matured payloads that neither was trained on" in none_left.words
     assert some_left.rows == 400
 
 
@@ -195,16 +217,29 @@ def test_dated_versions_are_judged_on_later_payloads(tmp_path):
 
 
 @pytest.mark.parametrize("hidden", ['redact = ["score"]', 'hash = ["plan"]'])
-def test_a_log_that_hides_a_feature_says_nothing(tmp_path, hidden):
+def test_where_a_log_hides_a_feature_what_a_retrain_would_hold_out_judges(tmp_path, hidden):
     more = f"[models.churn.payloads]\n{hidden}\n[storage]\nhash_key = 'env:KEY'\n"
-    settings = project(tmp_path, frame(500, 2))
+    settings = project(tmp_path, frame(1_000, 2, sign=-1.0))
     (tmp_path / "driftgate.toml").write_text(TOML.format(more="") + more)
     settings = load(tmp_path, {"KEY": "k" * 16})
+    log = Log(frame(300, 3))
+
+    result = tried(settings, champion(tmp_path, settings, frame(500, 1)), log)
+
+    assert (result.prospect, result.rows) == (Prospect.HELPS, 251)
+    assert "on 251 rows that a retrain would hold out (the payloads do not hold " in result.words
+    assert log.windows == []
+
+
+def test_too_few_rows_to_hold_out_say_nothing(tmp_path):
+    more = "[models.churn.payloads]\nredact = ['score']\n"
+    settings = project(tmp_path, frame(796, 2), more)
 
     result = tried(settings, champion(tmp_path, settings, frame(500, 1)), Log(frame(300, 3)))
 
     assert result.prospect is Prospect.UNKNOWN
-    assert "does not hold" in result.words
+    assert "there are 199 rows that a retrain would hold out" in result.words
+    assert "200 are needed (gates.minimum_rows)" in result.words
 
 
 def test_a_source_that_cannot_be_used_is_unknown_and_not_an_error(tmp_path):
@@ -219,16 +254,26 @@ def test_a_source_that_cannot_be_used_is_unknown_and_not_an_error(tmp_path):
     assert left(settings) == []
 
 
-def test_a_new_feature_that_no_payload_has_is_unknown(tmp_path):
+def test_where_a_feature_is_new_what_a_retrain_would_hold_out_judges(tmp_path):
     source = frame(1_000, 2)
     source["age"] = np.arange(1_000) % 70 + 0.5
     settings = project(tmp_path, source)
 
     result = tried(settings, champion(tmp_path, settings, frame(500, 1)), Log(frame(300, 3)))
 
-    assert result.prospect is Prospect.UNKNOWN
-    assert "payloads hold no age" in result.words
+    assert result.rows == 251
+    assert "the payloads do not hold age as they were" in result.words
     assert left(settings) == []
+
+
+def test_a_new_version_without_a_feature_of_the_champion_cannot_be_compared_on_what_it_would_hold_out(tmp_path):
+    source = frame(1_000, 2)
+    settings = project(tmp_path, source.drop(columns="score").assign(age=np.arange(1_000) % 70 + 0.5))
+
+    result = tried(settings, champion(tmp_path, settings, frame(500, 1)), Log(frame(300, 3)))
+
+    assert result.prospect is Prospect.UNKNOWN
+    assert "would not take score, which the champion takes" in result.words
 
 
 def test_a_trial_that_dies_half_way_leaves_nothing(tmp_path):

@@ -72,7 +72,7 @@ class Trying:
     """Trials that come to `result`."""
 
     result: TrialResult = UNKNOWN
-    calls: list[tuple[str, int, datetime, str]] = field(default_factory=list)
+    calls: list[tuple[str, int, datetime, str, Window | None]] = field(default_factory=list)
 
     def trial(self, *call: Any) -> TrialResult:
         self.calls.append(call)
@@ -196,6 +196,19 @@ def test_a_retrain_that_another_process_wrote_down_and_has_not_queued_yet_counts
     assert "retrain-t1 is queued or running" in held.reasons[1]
 
 
+def test_a_retrain_that_was_queued_after_the_look_at_the_queue_counts_as_running(desk):
+    class Late(Queue):
+        """What waits is read a moment before the other process queues it."""
+
+        def unfinished(self, kind: str) -> Sequence[tuple[str, Sequence[Any]]]:
+            return super().unfinished(kind)[:0]
+
+    desk.queue, desk.now = Late(), NOON + HOUR
+    first = desk.consider(a_day())
+
+    assert f"{first.job_id} is queued or running" in desk.consider(a_day(30)).reasons[1]
+
+
 def test_the_cooldown_counts_from_the_last_retrain_whoever_asked_for_it(desk):
     desk.add(2, NOON - 6 * DAY)
 
@@ -237,6 +250,101 @@ def test_a_month_has_its_budget_in_its_own_time_zone(desk):
     assert "2 of the 2" in desk.book.triggers(MODEL, fired=False)[0].reasons[-1]
 
 
+REFUSED = [
+    (Kind.JUDGED, {"verdict": "fail", "gates": [{"name": "degradation", "verdict": "fail", "reasons": ["age x1.05: too much"]}]}),
+]
+REJECTED = [(Kind.JUDGED, {"verdict": "pass", "gates": [], "approval": True}), (Kind.REJECTED, {"reason": "not now"})]
+
+
+def brought_about(desk: Desk, *events: tuple[Kind, dict[str, Any]]) -> Trigger:
+    """What a drifted column brought about at noon: version 2, of 1,000 rows, put up against version 1, and these events after that."""
+    trigger = desk.consider(a_day())
+    desk.book.keep(a_day())
+    desk.queue.end(trigger.job_id, version=2)
+    desk.add(2, NOON + HOUR)
+    rows = desk.registry.bound[MODEL, 2].snapshot
+    desk.registry.bound[MODEL, 2] = a_version(2, created=NOON + HOUR, snapshot=replace(rows, train_rows=750, holdout_rows=250))
+    wish = {"action": "promote", "version": 2, "expected_champion": 1, "comment": ""}
+    for kind, body in [(Kind.REQUESTED, wish), *events]:
+        desk.ledger.append(an_event(kind, "p2", body))
+    return trigger
+
+
+@pytest.mark.parametrize(
+    ("events", "words"), [(REFUSED, "was refused (degradation: age x1.05: too much)"), (REJECTED, "was rejected (not now)")]
+)
+def test_the_cause_of_a_candidate_that_was_not_let_in_waits(desk, events, words):
+    brought_about(desk, *events)
+
+    held = desk.consider(a_day(8))
+
+    assert not held.fired
+    assert f"version 2, made for the same cause (data_drift), {words}" in held.reasons[1]
+    assert "for 500 new labels (0 so far" in held.reasons[1]
+    assert len(desk.trying.calls) == 1
+
+
+def test_labels_that_matured_since_the_refused_retrain_let_the_cause_ask_again(desk):
+    brought_about(desk, *REFUSED)
+    old, new = NOON - 31 * DAY, NOON - 29 * DAY
+    desk.labels.times = [old] * 500 + [new] * 499
+
+    few = desk.consider(a_day(8))
+    desk.labels.times.append(new)
+    enough = desk.consider(a_day(9))
+
+    assert "(499 so far" in few.reasons[1]
+    assert (few.fired, enough.fired) == (False, True)
+
+
+def test_the_share_and_the_days_are_settings(desk):
+    desk.triggers = f"{DRIFT}\nretry_share = 0.01\nretry_days = 10"
+    brought_about(desk, *REFUSED)
+
+    held, waited = desk.consider(a_day(8)), desk.consider(a_day(10))
+
+    assert "for 10 new labels" in held.reasons[1]
+    assert (held.fired, waited.fired) == (False, True)
+
+
+@pytest.mark.parametrize("events", [(), REJECTED[:1], [(Kind.FAILED, {"reason": "the champion moved"})]])
+def test_a_candidate_that_nobody_refused_holds_nothing_back(desk, events):
+    brought_about(desk, *events)
+
+    assert desk.consider(a_day(8)).fired
+
+
+def test_once_another_version_serves_an_old_refusal_holds_nothing_back(desk):
+    brought_about(desk, *REFUSED)
+
+    assert desk.consider(a_day(8, version=3)).fired
+
+
+def test_a_refused_candidate_that_was_let_in_later_holds_nothing_back(desk):
+    brought_about(desk, *REFUSED)
+    wish = {"action": "promote", "version": 2, "expected_champion": 1, "comment": ""}
+    desk.ledger.append(an_event(Kind.REQUESTED, "p3", wish))
+
+    assert desk.consider(a_day(8)).fired
+
+
+def test_what_got_surely_worse_since_the_refusal_asks_again(desk):
+    desk.triggers = "on = ['performance']"
+    then = a_finding("loss", monitor=Monitor.PERFORMANCE, lower=0.3, upper=0.5)
+    first = a_pass("pass-0", then, at=NOON)
+    trigger = desk.consider(first)
+    desk.book.keep(first)
+    desk.queue.end(trigger.job_id, version=2)
+    desk.add(2, NOON + HOUR)
+    desk.ledger.append(an_event(Kind.REQUESTED, "p2", {"action": "promote", "version": 2, "expected_champion": 1, "comment": ""}))
+    desk.ledger.append(an_event(REFUSED[0][0], "p2", REFUSED[0][1]))
+
+    same = desk.consider(a_pass("pass-8", then, at=NOON + 8 * DAY))
+    worse = desk.consider(a_pass("pass-9", replace(then, value=0.9, lower=0.8, upper=1.0), at=NOON + 9 * DAY))
+
+    assert (same.fired, worse.fired) == (False, True)
+
+
 def test_a_failed_retrain_counts_too(desk):
     desk.queue.end(desk.consider(a_day()).job_id, "failed")
 
@@ -259,9 +367,17 @@ def test_a_trial_is_asked_whether_a_retrain_would_help(desk, prospect, fired):
     trigger = desk.consider(a_day())
 
     assert (trigger.fired, trigger.trial) == (fired, desk.trying.result)
-    ((model, champion, at, key),) = desk.trying.calls
-    assert (model, champion, at, key) == (MODEL, 1, NOON, f"trial-{trigger.id}")
+    ((model, champion, at, key, window),) = desk.trying.calls
+    assert (model, champion, at, key, window) == (MODEL, 1, NOON, f"trial-{trigger.id}", None)
     assert "its words" in trigger.reasons[-1]
+
+
+def test_a_trial_is_told_the_window_whose_outcomes_alarmed(desk):
+    desk.triggers, window = "on = ['performance']", Window(NOON - 37 * DAY, NOON - 30 * DAY)
+
+    desk.consider(a_day(monitor=Monitor.PERFORMANCE, judged=window))
+
+    assert desk.trying.calls[0][-1] == window
 
 
 def test_no_trial_is_made_where_something_else_holds_back_or_nobody_wants_one(desk):
