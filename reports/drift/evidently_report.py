@@ -1,4 +1,4 @@
-"""The drift report in files: our measurement as JSON, and Evidently's HTML and JSON showing the same scores and verdicts."""
+"""The drift report with its page: Evidently's HTML and JSON, showing our scores and verdicts."""
 
 import json
 import os
@@ -13,16 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.measurements import ColumnDrift, DriftMeasurement
 from driftgate.lifecycle.schema import ColumnKind, Schema
+from driftgate.reports.drift import document
 from driftgate.reports.drift.measure import strongest
 from driftgate.reports.drift.page import headed
 from driftgate.reports.drift.plotted import Outputs, Sides, outputs, read
 
 PLOTTED_ROWS = 5_000
 """Rows a side that plots are drawn from; scores come from all rows."""
-JSON_NAME = "drift.json"
 HTML_NAME = "drift.html"
 BARE_PAGE = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Drift</title></head><body></body></html>'
 HARMLESS = str.maketrans("<>", "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}")
@@ -54,30 +53,21 @@ def write(
     schema: Schema,
     folder: Path,
     *,
-    html: bool,
     holdout_outputs: Outputs | None = None,
     current_outputs: Outputs | None = None,
 ) -> Mapping[str, str]:
-    """File names below the folder by format: `json`, and `html` where it was wanted.
+    """File names below the folder by format, `json` and `html`.
 
-    The JSON document holds `measurement`, `evidently` (its own dictionary; None without HTML) and `problems`: the measurement's,
-    then the columns that Evidently could not draw, and why. Such a column is left off the page; the report is made all the
-    same. The arguments are those that the measurement was made of.
+    Columns that Evidently could not draw are left off the page and said in the document's `problems`, after the measurement's; the report
+    is made all the same. The arguments are those that the measurement was made of.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"json": JSON_NAME}
-    evidently: Any = None
-    said = [*measurement.problems]
-    if html:
-        columns, undrawable = _columns(measurement, reference, current, schema, holdout_outputs, current_outputs)
-        snapshot, failed = _run(columns)
-        said += [*undrawable, *failed]
-        (folder / HTML_NAME).write_text(headed(BARE_PAGE if snapshot is None else _page(snapshot), measurement, said), encoding="utf-8")
-        files["html"] = HTML_NAME
-        evidently = None if snapshot is None else json.loads(snapshot.json())
-    document = {"measurement": plain(measurement), "evidently": plain(evidently), "problems": said}
-    (folder / JSON_NAME).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    return files
+    columns, undrawable = _columns(measurement, reference, current, schema, holdout_outputs, current_outputs)
+    snapshot, failed = _run(columns)
+    said = [*measurement.problems, *undrawable, *failed]
+    (folder / HTML_NAME).write_text(headed(BARE_PAGE if snapshot is None else _page(snapshot), measurement, said), encoding="utf-8")
+    evidently = None if snapshot is None else json.loads(snapshot.json())
+    return {**document.write(measurement, folder, evidently, said), "html": HTML_NAME}
 
 
 def _columns(

@@ -1,12 +1,16 @@
 """Rows that count as independent of each other."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from driftgate.reports.profiles.moments import IntArray
 
+if TYPE_CHECKING:
+    from driftgate.reports.profiles.reading import Cells
 
-def one_each(entities: pd.Series, seed: int) -> IntArray | None:
+
+def one_each(entities: "Cells", seed: int) -> IntArray | None:
     """Positions of one row of each entity, drawn by seed, ascending; None where no entity repeats.
 
     Rows of one entity resemble each other; counted as independent they would raise false alarms. Rows without an entity stand for
@@ -22,8 +26,12 @@ def one_each(entities: pd.Series, seed: int) -> IntArray | None:
     return np.sort(order[first | (shuffled < 0)])
 
 
-def _codes(entities: pd.Series) -> IntArray:
+def _codes(entities: "Cells") -> IntArray:
     """A number for each entity; -1: none."""
+    import pandas as pd
+
+    if not isinstance(entities, pd.Series):
+        entities = pd.Series(entities, dtype=object)
     try:
         codes, _ = pd.factorize(entities, use_na_sentinel=True)
     except TypeError:  # a list is no key

@@ -1,21 +1,24 @@
 """The profile of a frame: every column of a schema, and what the frame lacks or has beyond it."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from driftgate.lifecycle.errors import InvalidData
+from driftgate.lifecycle.plan import Scalar
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.reports.profiles.categorical import MOST_LEVELS, CategoricalProfile
 from driftgate.reports.profiles.entities import one_each
 from driftgate.reports.profiles.numeric import LOSSLESS, NumericProfile
-from driftgate.reports.profiles.reading import ColumnProfile, lost, profiled
+from driftgate.reports.profiles.reading import Cells, ColumnProfile, lost, profiled, some_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PREDICTION = "prediction"
 WHOSE = "\N{NULL}entity"
@@ -85,7 +88,7 @@ class VersionProfile:
 
 
 def profile(
-    frame: pd.DataFrame, schema: Schema, *, seed: int = 0, lossless: int = LOSSLESS, most_levels: int = MOST_LEVELS
+    frame: "pd.DataFrame", schema: Schema, *, seed: int = 0, lossless: int = LOSSLESS, most_levels: int = MOST_LEVELS
 ) -> FrameProfile:
     """The profile of the frame's rows, read by the schema; never an error, whatever the columns hold.
 
@@ -100,13 +103,23 @@ def profile(
     return assembled(source, schema, seed=seed, lossless=lossless, most_levels=most_levels)
 
 
+def profile_records(records: Sequence[Mapping[str, Scalar]], schema: Schema, *, but: Container[str] = (), seed: int = 0) -> FrameProfile:
+    """The profile of rows that are mappings from names to values, as payloads are; `but`: names that are no columns.
+
+    It needs no frame, and pandas only where a column mixes numbers and text.
+    """
+    names = tuple(name for name in dict.fromkeys(name for record in records for name in record) if name not in but)
+    source = Source(len(records), names, lambda name: [record.get(name) for record in records])
+    return assembled(source, schema, seed=seed, lossless=LOSSLESS, most_levels=MOST_LEVELS)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Rows that are read by the column: their number, what their columns are called, and the column of a name (the first one)."""
 
     rows: int
     names: tuple[Any, ...]
-    read: Callable[[str], pd.Series]
+    read: Callable[[str], Cells]
 
 
 def assembled(source: Source, schema: Schema, *, seed: int, lossless: int, most_levels: int) -> FrameProfile:
@@ -117,9 +130,9 @@ def assembled(source: Source, schema: Schema, *, seed: int, lossless: int, most_
     def both(column: Column) -> tuple[ColumnProfile, ColumnProfile | None]:
         if column.name not in source.names:
             return lost(column, source.rows), None if units is None else lost(column, len(units))
-        series = source.read(column.name)
-        every = profiled(column, series, lossless=lossless, most_levels=most_levels)
-        apart = None if units is None else profiled(column, series.iloc[units], lossless=lossless, most_levels=most_levels)
+        cells = source.read(column.name)
+        every = profiled(column, cells, lossless=lossless, most_levels=most_levels)
+        apart = None if units is None else profiled(column, some_of(cells, units), lossless=lossless, most_levels=most_levels)
         return every, apart
 
     found = _side_by_side(both, schema.columns, source.rows)
@@ -138,7 +151,7 @@ def outputs_profile(
     schema: Schema,
     outputs: npt.NDArray[np.float64],
     *,
-    entities: pd.Series | None = None,
+    entities: "Cells | None" = None,
     seed: int = 0,
     lossless: int = LOSSLESS,
 ) -> FrameProfile:
@@ -147,15 +160,13 @@ def outputs_profile(
     `prediction` is the positive class's probability (binary) or the value (regression); of more classes each has its `P(label)`.
     `entities`: whose each row is, if they may repeat.
     """
-    columns: dict[str, Any] = dict(_outputs(schema, np.asarray(outputs, dtype=np.float64)))
-    plain = Schema(
-        Task.REGRESSION,
-        target="",
-        columns=tuple(Column(name, ColumnKind.NUMERIC) for name in columns),
-        entity=None if entities is None else WHOSE,
-    )
-    whose = {} if entities is None else {WHOSE: entities.reset_index(drop=True)}
-    return profile(pd.DataFrame({**columns, **whose}), plain, seed=seed, lossless=lossless)
+    columns: dict[str, Cells] = dict(_outputs(schema, np.asarray(outputs, dtype=np.float64)))
+    numeric = tuple(Column(name, ColumnKind.NUMERIC) for name in columns)
+    plain = Schema(Task.REGRESSION, target="", columns=numeric, entity=None if entities is None else WHOSE)
+    if entities is not None:
+        columns[WHOSE] = entities
+    source = Source(len(outputs), tuple(columns), columns.__getitem__)
+    return assembled(source, plain, seed=seed, lossless=lossless, most_levels=MOST_LEVELS)
 
 
 def _outputs(schema: Schema, outputs: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
@@ -174,7 +185,7 @@ def _side_by_side(both: Callable[[Column], _Pair], columns: Sequence[Column], ro
         return list(pool.map(both, columns))
 
 
-def _first(frame: pd.DataFrame, name: str | None) -> pd.Series:
+def _first(frame: "pd.DataFrame", name: str) -> "pd.Series":
     """The column of that name; the first, where there are several."""
     return frame.iloc[:, int(np.flatnonzero(frame.columns == name)[0])]
 

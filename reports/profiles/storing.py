@@ -43,10 +43,12 @@ def write(profile: VersionProfile, path: Path) -> None:
 def read(path: Path) -> VersionProfile:
     """The profile that `write` wrote. Raises InvalidData where the file is not one, is damaged, or has another format."""
     from pyarrow import ArrowException
-    from pyarrow.parquet import read_table
+    from pyarrow.parquet import ParquetFile
 
     try:
-        table = read_table(path)
+        # Not by read_table, which reads data sets too and imports pandas for that.
+        with ParquetFile(path) as file:
+            table = file.read()
         said = json.loads((table.schema.metadata or {})[KEY])
     except (ArrowException, OSError, KeyError, ValueError) as error:
         raise InvalidData(f"{path.name} is not a profile: {error}") from error
@@ -103,10 +105,10 @@ def _part(table: Any, name: str, facts: Mapping[str, Any]) -> FrameProfile:
 
 
 def _column(row: Mapping[str, Any]) -> ColumnProfile:
-    counts = row["counts"].values.to_numpy()
+    counts = _array(row["counts"])
     number = {name: row[name].as_py() for name in ("name", "rows", "missing", "exact", "error")}
     if row["kind"].as_py() == NUMERIC:
-        values = row["values"].values.to_numpy()
+        values = _array(row["values"])
         _check(len(values), len(counts))
         mean, m2, m3, m4, low, high = row["moments"].as_py()
         found = NumericProfile(
@@ -127,6 +129,13 @@ def _column(row: Mapping[str, Any]) -> ColumnProfile:
     )
     _check(profile.held, int(counts.sum()) + rest)
     return profile
+
+
+def _array(numbers: Any) -> Any:
+    """The numbers of a list as an array over the same memory. Not by `to_numpy`, which imports pandas."""
+    import numpy as np
+
+    return np.from_dlpack(numbers.values)
 
 
 def _check(found: int, expected: int) -> None:

@@ -222,7 +222,6 @@ class Look:
             self.found.inputs.raw,
             self.found.schema,
             folder,
-            html=True,
             holdout_outputs=self.reference.outputs if both else None,
             current_outputs=self.found.own.outputs if both else None,
         )

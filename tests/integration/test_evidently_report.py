@@ -13,6 +13,7 @@ import pytest
 from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.lifecycle.verdicts import Verdict
+from driftgate.reports.drift import document
 from driftgate.reports.drift.evidently_report import evidently_quietly, write
 from tests.unit.reports.drifting import SCHEMA, column, measured, outputs, rows
 
@@ -62,7 +63,7 @@ def test_the_report_shows_our_score_and_verdict_for_every_column_and_the_predict
     holdout, now = outputs(reference[-100:]), outputs(window)
     found = measured(reference, window, SCHEMA, (holdout, now))
 
-    files = write(found, reference, window, SCHEMA, tmp_path, html=True, holdout_outputs=holdout, current_outputs=now)
+    files = write(found, reference, window, SCHEMA, tmp_path, holdout_outputs=holdout, current_outputs=now)
 
     document = json.loads((tmp_path / files["json"]).read_text())
     page = (tmp_path / files["html"]).read_text()
@@ -79,7 +80,7 @@ def test_the_report_shows_our_score_and_verdict_for_every_column_and_the_predict
 def test_without_html_there_is_our_measurement_and_no_page(tmp_path):
     reference, window = rows(200, seed=1), rows(60, seed=2)
 
-    files = write(measured(reference, window), reference, window, SCHEMA, tmp_path / "new", html=False)
+    files = document.write(measured(reference, window), tmp_path / "new")
 
     assert dict(files) == {"json": "drift.json"}
     assert json.loads((tmp_path / "new" / "drift.json").read_text())["evidently"] is None
@@ -90,7 +91,7 @@ def test_bad_columns_cost_those_columns_and_not_the_report(tmp_path):
     window = window.assign(age=np.nan, extra=1.0, plan=np.arange(60)).drop(columns="city")
     found = measured(reference, window)
 
-    files = write(found, reference, window, SCHEMA, tmp_path, html=True)
+    files = write(found, reference, window, SCHEMA, tmp_path)
 
     document = json.loads((tmp_path / files["json"]).read_text())
     assert set(shown(tmp_path)) == {"spend", "plan"}
@@ -103,7 +104,7 @@ def test_a_page_is_made_even_where_no_column_can_be_drawn(tmp_path):
     schema = replace(SCHEMA, columns=SCHEMA.columns[:1])
     reference, window = rows(200, seed=1)[["age"]], rows(60, seed=2)[["age"]].assign(age=np.nan)
 
-    files = write(measured(reference, window, schema), reference, window, schema, tmp_path, html=True)
+    files = write(measured(reference, window, schema), reference, window, schema, tmp_path)
 
     assert "is not in the HTML" in (tmp_path / files["html"]).read_text()
 
@@ -115,7 +116,7 @@ def test_markup_in_a_level_or_a_column_name_never_reaches_the_page(tmp_path):
     window = reference[:60].replace("basic", attack).astype(object)
     found = measured(reference, window, schema)
 
-    write(found, reference, window, schema, tmp_path, html=True)
+    write(found, reference, window, schema, tmp_path)
 
     page = (tmp_path / "drift.html").read_text()
     assert "<img src=x" not in page
@@ -182,7 +183,7 @@ def test_a_report_of_a_window_without_any_distribution_shows_no_number_that_was_
     window = frame.iloc[:40]
     found = measured(frame.iloc[1000:1400], window, schema)
 
-    write(found, frame.iloc[1000:1400], window, schema, tmp_path, html=True)
+    write(found, frame.iloc[1000:1400], window, schema, tmp_path)
 
     assert found.verdict is Verdict.UNDECIDED
     assert all(column(found, name).score == score for name, score in shown(tmp_path).items())

@@ -55,7 +55,7 @@ PROJECT = """
 target = "churned"
 source = {path = "churn.csv"}
 """
-TOO_HEAVY = ["mlflow", "evidently", "sklearn", "xgboost", "scipy", "matplotlib", "alembic", "dbos", "fastapi", "boto3"]
+TOO_HEAVY = ["mlflow", "evidently", "sklearn", "xgboost", "scipy", "matplotlib", "alembic", "dbos", "fastapi", "boto3", "pandas"]
 DRIFT = f"""
 import json, sys
 from driftgate.service.cli.main import main
@@ -88,7 +88,7 @@ def a_window(rows: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def served(parts: Running, folder: Path) -> None:
-    """Version 1 is champion, its profile is kept, and 200 payloads of the last days are logged."""
+    """Version 1 is champion, its profile is kept, and 200 payloads of the last days are logged and shipped."""
     version = a_version(1)
     parts.registry._bindings.keep(version, "k1")
     for event in (an_event(), an_event(Kind.DECIDED), an_event(Kind.APPLIED, body={"alias": 1})):
@@ -113,6 +113,7 @@ def served(parts: Running, folder: Path) -> None:
             for at, row in enumerate(rows.itertuples())
         ]
     )
+    parts.payloads.ship()
 
 
 def test_drift_against_a_kept_profile_without_a_page_imports_nothing_that_draws_fits_or_tracks(tmp_path: Path) -> None:
