@@ -72,7 +72,7 @@ def look(model: str, window: Window, now: datetime, books: Books) -> Impact:
         raise NoChampion(f"model {model} has no champion yet: there is no arm to look at")
     schema, problems = _schema(model, champion, books)
     measured = measure(model, champion, schema, window, now, books)
-    challenger, since, duels = _challenge(model, champion, schema, now, books)
+    challenger, since, duels = challenge(model, champion, schema, now, books)
     return Impact(measured, judging.impact(measured, LEVEL), champion, challenger, since, duels, (*measured.problems, *problems))
 
 
@@ -154,21 +154,23 @@ def _made_champion(kind: Kind, body: Mapping[str, Any], version: int) -> bool:
     return kind is Kind.DECIDED and body.get("version") == version
 
 
-def _challenge(
+def challenge(
     model: str, champion: int, schema: Schema | None, now: datetime, books: Books
 ) -> tuple[int | None, datetime | None, tuple[Duel, ...]]:
-    """The challenger, since when it challenges, and its duels."""
+    """The challenger, since when it challenges, and its duels as of `now`; nobody where the challenge began later."""
     from driftgate.reports.impact.cases import favour
     from driftgate.reports.impact.duels import Match, duels
 
-    challenge = books.ledger.challenger(model)
-    if challenge is None:
+    named = books.ledger.challenger(model)
+    if named is None:
         return None, None, ()
     since = max(event.at for event in books.ledger.events(model) if event.kind is Kind.CHALLENGED)
+    if since >= now:
+        return None, None, ()
     good: Favour | str = favour(schema, books.settings.models[model].monitoring.favourable)
     recorded = _recorded(model, Window(since, now), now, books, shadows=True)
-    match = Match(champion, challenge.version, None if isinstance(good, str) else good, schema, level=LEVEL)
-    return challenge.version, since, duels(match, recorded)
+    match = Match(champion, named.version, None if isinstance(good, str) else good, schema, level=LEVEL)
+    return named.version, since, duels(match, recorded)
 
 
 def _advantage(found: Advantage | None) -> Document:

@@ -9,17 +9,19 @@ from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.findings import Finding
 from driftgate.lifecycle.judging import impact
 from driftgate.lifecycle.ledger import Kind
+from driftgate.lifecycle.measurements_impact import ImpactMeasurement
 from driftgate.lifecycle.payloads import Arm, Payload, Window
 from driftgate.lifecycle.ports import Ledger
 from driftgate.lifecycle.versions import Version
 from driftgate.service.monitoring.gathering import Gathered, Log
+from driftgate.service.monitoring.guarding import Once
 from driftgate.service.settings_models import ModelTable
 
 if TYPE_CHECKING:
     from driftgate.reports.impact.arms import Recorded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """The arms of one model. `window`: what the pass looks at; `level`: what the monitor may spend."""
 
@@ -37,10 +39,12 @@ class Comparison:
         return any(payload.arm is Arm.HEURISTIC for payload in self.found.payloads)
 
     def findings(self) -> Iterable[Finding]:
-        """Whether the model does worse than the heuristic, and whether its advantage has decayed.
+        """Whether the model does worse than the heuristic, and whether its advantage has decayed; raises as `measured` does."""
+        return impact.impact(self.measured, self.level)
 
-        Raises InvalidData where nobody can tell which outcomes are good.
-        """
+    @Once
+    def measured(self) -> ImpactMeasurement:
+        """What the model's arm brought. Raises InvalidData where nobody can tell which outcomes are good."""
         from driftgate.reports.impact import arms, cases
 
         asked, judged = self.table.monitoring, self.found.judged
@@ -51,8 +55,7 @@ class Comparison:
         first, why = self._first(judged)
         terms = arms.Terms(good, asked.value_per_entity, max(asked.minimum_rows, arms.LEAST))
         now = arms.Recorded(span, judged, self._answers(span), self.found.known)
-        measured = arms.measure(self.version.model, terms, now, version=self.version.number, first=first, no_first=why)
-        return impact.impact(measured, self.level)
+        return arms.measure(self.version.model, terms, now, version=self.version.number, first=first, no_first=why)
 
     def _answers(self, span: Window) -> Sequence[Payload]:
         """Everything that was answered from the first matured payload up to now: an entity must have kept its arm throughout."""

@@ -4,19 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from driftgate.lifecycle.alarms import Kind, News
-from driftgate.lifecycle.findings import Assumption, Finding, Monitor, Pass, Reading
+from driftgate.lifecycle.findings import ASSUMED, Finding, Monitor, Pass, Reading
 from driftgate.lifecycle.messages import Notice
 
 MOST = 20
 """Alarms of a kind that a message describes; the others are named."""
 
 LONGEST_TITLE = 160
-
-ASSUMED: Mapping[Assumption, str] = {
-    Assumption.CORRUPT: "if the values are corrupt",
-    Assumption.MOVED: "if the population moved",
-    Assumption.CALIBRATED: "if its probabilities mean what they meant",
-}
 
 ADVICE: Mapping[Monitor, str] = {
     Monitor.TRAFFIC: "see whether callers reach the service and whether the outbox is shipped (driftgate status, /metrics)",
@@ -30,6 +24,7 @@ ADVICE: Mapping[Monitor, str] = {
     Monitor.EXPECTED_PERFORMANCE: "an estimate without outcomes: bring outcomes forward, and judge by those",
     Monitor.CALIBRATION: "do not trust the probabilities as they are: recalibrate (recalibration) or retrain",
     Monitor.IMPACT: "look at what is done with the predictions, then at the arms; the heuristic may serve meanwhile",
+    Monitor.CHALLENGER: "end the challenge (driftgate challenge --stop), or wait for its outcomes; a retrain does not mend it",
 }
 
 _HEADINGS = ((Kind.RAISED, "New"), (Kind.REMINDED, "Still on"), (Kind.RECOVERED, "Passed again"), (Kind.CLOSED, "Closed"))
