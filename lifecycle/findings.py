@@ -89,11 +89,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a pass asks of one monitor: findings of these `names` and no others; `words` say why not of others."""
+
+    monitor: Monitor
+    names: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
     """One monitoring pass of one model: the window it looked at, what it found and what it could not look at.
 
     `version` None: nothing serves. `judged`: the window of matured payloads, whose outcomes may judge; None where there is none.
-    `report`: the id of the kept report. `level`: chance of any false alarm in this pass, as the yearly budget allows.
+    `report`: the id of the kept report. `level`: chance of any false alarm in this pass, as the yearly budget allows. `asked`: of monitors
+    whose findings settings, arms or schema may take away; of any other nothing falls away while the version serves.
     """
 
     id: str
@@ -107,6 +117,7 @@ class Pass:
     findings: tuple[Finding, ...]
     problems: tuple[str, ...] = ()
     report: str | None = None
+    asked: tuple[Asked, ...] = ()
 
     @property
     def alarms(self) -> tuple[Finding, ...]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from driftgate.lifecycle.alarms import Alarms
-from driftgate.lifecycle.findings import Finding, Monitor, Pass
+from driftgate.lifecycle.findings import Asked, Finding, Monitor, Pass
 from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
 from driftgate.lifecycle.messages import Notice, Sending
@@ -305,7 +305,7 @@ class Watched:
     """What a look at a window came to: the findings of every monitor that is on, judged, and what could not be looked at.
 
     `judged`: the window of matured payloads, None where there is none; `rows`: payloads of any arm in the window. `folder` and `files`: the
-    report that was drawn, by format; None and empty where none was.
+    report that was drawn, by format; None and empty where none was. `asked`: see `Pass`.
     """
 
     rows: int
@@ -314,6 +314,7 @@ class Watched:
     problems: tuple[str, ...] = ()
     folder: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    asked: tuple[Asked, ...] = ()
 
 
 class Watch(Protocol):
@@ -323,6 +324,6 @@ class Watch(Protocol):
         """What the window's traffic looks like at the moment `at`, with a chance of at most `level` of any false alarm.
 
         Never raises for what is wrong with payloads, outcomes, snapshot or artifact: each of those costs the measurements that need it
-        and is told. Raises StoreUnavailable where the payloads cannot be read. `key` names the folder of a report that is drawn.
+        and is told. Raises StoreUnavailable where payloads or ledger cannot be read. `key` names the folder of a report that is drawn.
         """
         ...

@@ -96,6 +96,7 @@ def monitor(asked: MonitorRequest, ledger: Ledger, registry: Registry, watch: Wa
         findings=watched.findings,
         problems=(*watched.problems, *said),
         report=report,
+        asked=watched.asked,
     )
     return book.keep(found)
 

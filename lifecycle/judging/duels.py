@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from driftgate.lifecycle.findings import Finding, Monitor
-from driftgate.lifecycle.measurements_impact import Duel, Standing
+from driftgate.lifecycle.measurements_impact import Duel, Pairing, Standing
 from driftgate.lifecycle.verdicts import Number, Verdict
 
 VERDICTS = {Standing.WORSE: Verdict.FAIL, Standing.BETTER: Verdict.PASS, Standing.UNDECIDED: Verdict.UNDECIDED}
@@ -14,6 +14,8 @@ SAID = {
 }
 WAITING = "waiting"
 """The name of the finding of a challenge that nothing can be said of yet."""
+
+MEASURES = ("outcome", "log_loss", "mae")
 
 
 def judged(challenger: int, duels: Sequence[Duel]) -> tuple[Finding, ...]:
@@ -37,7 +39,7 @@ def _finding(duel: Duel) -> Finding:
     }
     return Finding(
         Monitor.CHALLENGER,
-        named(duel.challenger, duel.pairing.value, duel.measure),
+        named(duel.challenger, duel.pairing, duel.measure),
         VERDICTS[duel.standing],
         value=last.value,
         limit=0.0,
@@ -50,6 +52,11 @@ def _finding(duel: Duel) -> Finding:
     )
 
 
-def named(challenger: int, pairing: str, measure: str) -> str:
+def names(challenger: int) -> tuple[str, ...]:
+    """Of every finding that a duel of the challenger may leave."""
+    return tuple(named(challenger, pairing, measure) for pairing in Pairing for measure in MEASURES)
+
+
+def named(challenger: int, pairing: Pairing, measure: str) -> str:
     """The name of a duel's finding: `5/arms/outcome`."""
-    return f"{challenger}/{pairing}/{measure}"
+    return f"{challenger}/{pairing.value}/{measure}"

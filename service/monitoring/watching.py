@@ -10,6 +10,7 @@ from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.ports import Examiner, Ledger, Watch, Watched
 from driftgate.lifecycle.versions import Version
 from driftgate.reports.live.page import Looked
+from driftgate.service.monitoring.asked import asked
 from driftgate.service.monitoring.comparing import Comparison
 from driftgate.service.monitoring.drawing import Drawing
 from driftgate.service.monitoring.duelling import Duelling
@@ -34,6 +35,7 @@ class PayloadWatch(Watch):
         """See the port."""
         table = self._settings.models[version.model].monitoring
         found = self._reader(version).gather(version.model, version.number, version.schema, window, at)
+        scope = asked(found.schema, self._settings.models[version.model], self._ledger.challenger(version.model))
         guarded = Guarded(table.off, problems=[*found.problems, *found.inputs.problems])
         silence = None if table.silence_hours is None else timedelta(hours=table.silence_hours)
         guarded.ask(Monitor.TRAFFIC, lambda: traffic.judged(found.traffic, at, silence))
@@ -49,7 +51,7 @@ class PayloadWatch(Watch):
         guarded.ask(Monitor.CHALLENGER, duelling.findings)
         looked = Looked(version.model, version.number, at, window, found.judged, found.traffic.rows, level)
         folder, files = self._drawn(Drawing(look, arms, duelling, table.off), looked, key)
-        return Watched(found.traffic.rows, found.judged, tuple(guarded.findings), tuple(guarded.problems), folder, files)
+        return Watched(found.traffic.rows, found.judged, tuple(guarded.findings), tuple(guarded.problems), folder, files, scope)
 
     def _reader(self, version: Version) -> Reader:
         table, plan = self._settings.models[version.model], self._settings.plan(version.model)

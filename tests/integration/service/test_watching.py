@@ -350,3 +350,14 @@ def test_a_challenger_that_is_surely_worse_alarms_and_one_that_is_better_is_told
     assert (duel.verdict, duel.level) == (verdict, 0.05)
     assert f"surely {'worse' if verdict is Verdict.FAIL else 'better'}" in page_of(seen)
     assert "challenger-arms-outcome" in page_of(seen)
+
+
+def test_a_pass_says_what_it_asks_for_and_a_challenge_that_ended_is_no_part_of_it(scene: Scene) -> None:
+    seen = challenged(scene, 0.6, 0.6)
+    scene.ledger.append(an_event(Kind.CHALLENGED, "c2", {"version": None, "shadow_only": False}))
+    after = scene.look()
+
+    challenges = [next(each for each in found.asked if each.monitor is Monitor.CHALLENGER) for found in (seen, after)]
+    assert "2/arms/outcome" in challenges[0].names
+    assert (challenges[1].names, challenges[1].words) == ((), "no version challenges")
+    assert not of(after, Monitor.CHALLENGER)
