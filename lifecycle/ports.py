@@ -265,6 +265,10 @@ class MonitoringBook(Protocol):
         """
         ...
 
+    def tell(self, notices: Sequence[Notice]) -> None:
+        """Messages that no pass makes, stored; one whose id is known already is left as it is."""
+        ...
+
     def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
         """The newest messages, of one model and in one state where asked, newest first."""
         ...

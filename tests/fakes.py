@@ -417,6 +417,11 @@ class FakeMonitoringBook:
                 self.messages.setdefault(notice.id, notice)
             return True
 
+    def tell(self, notices: Sequence[Notice]) -> None:
+        with self.lock:
+            for notice in notices:
+                self.messages.setdefault(notice.id, notice)
+
     def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
         found = [each for each in self.messages.values() if model in (None, each.model) and sending in (None, each.sending)]
         return sorted(found, key=lambda each: (each.at, each.id), reverse=True)[:limit]
