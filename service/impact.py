@@ -30,11 +30,15 @@ Document = dict[str, Any]
 class Log(Protocol):
     """The payload log with its outcomes."""
 
-    def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
-        """The payloads of the window."""
+    def read(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[Payload]:
+        """The payloads of the window; `bare`: without features."""
         ...
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
         """Those of them whose outcome is known, each with it."""
         ...
 
@@ -130,8 +134,8 @@ def _recorded(model: str, window: Window, now: datetime, books: Books, *, shadow
     from driftgate.reports.impact.arms import Recorded
 
     judged = matured(window, now, timedelta(days=books.settings.models[model].outcomes.maturity_days))
-    outcomes = () if judged is None else books.log.joined(model, judged, shadows=shadows)
-    return Recorded(window, judged, books.log.read(model, window), outcomes)
+    outcomes = () if judged is None else books.log.joined(model, judged, shadows=shadows, bare=True)
+    return Recorded(window, judged, books.log.read(model, window, bare=True), outcomes)
 
 
 def _first(model: str, champion: int, recorded: "Recorded", now: datetime, books: Books) -> "tuple[Recorded | None, str]":

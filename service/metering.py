@@ -10,7 +10,7 @@ from driftgate.lifecycle.plan import Source
 from driftgate.lifecycle.ports import DriftMeter, Examiner, PayloadLog
 from driftgate.lifecycle.schema import Task
 from driftgate.lifecycle.versions import Version
-from driftgate.service.monitoring.gathering import entities
+from driftgate.service.monitoring.columns import entities
 from driftgate.service.monitoring.limits import limits
 from driftgate.service.monitoring.references import Reference, Snapshots, narrowed
 from driftgate.service.settings import Settings, disclosed

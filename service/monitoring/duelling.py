@@ -7,10 +7,9 @@ from datetime import datetime
 from driftgate.lifecycle.findings import Finding
 from driftgate.lifecycle.judging import duels
 from driftgate.lifecycle.measurements_impact import Duel
-from driftgate.lifecycle.ports import Ledger
+from driftgate.lifecycle.ports import Ledger, PayloadLog
 from driftgate.lifecycle.versions import Version
 from driftgate.service import impact
-from driftgate.service.monitoring.gathering import Log
 from driftgate.service.monitoring.guarding import Once
 from driftgate.service.settings import Settings
 
@@ -22,7 +21,7 @@ class Duelling:
     version: Version
     at: datetime
     settings: Settings
-    log: Log
+    log: PayloadLog
     ledger: Ledger
 
     def findings(self) -> Iterable[Finding]:

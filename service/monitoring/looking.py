@@ -9,8 +9,9 @@ from driftgate.lifecycle.judging import drift, inputs, live, shift
 from driftgate.lifecycle.measurements import DriftMeasurement
 from driftgate.lifecycle.measurements_live import Calibration, ConceptShift, LivePerformance, OutputsMeasurement, PerformanceOverTime
 from driftgate.lifecycle.verdicts import Verdict
+from driftgate.service.monitoring.columns import Answers
 from driftgate.service.monitoring.expecting import Expectation, matured
-from driftgate.service.monitoring.gathering import Answers, Gathered
+from driftgate.service.monitoring.gathering import Gathered
 from driftgate.service.monitoring.guarding import Guarded, Once
 from driftgate.service.monitoring.limits import limits
 from driftgate.service.monitoring.references import Reference, narrowed

@@ -159,7 +159,7 @@ class Triggering:
         count, end, span = 0, window.end, timedelta(days=1)
         while end > window.start and count < enough:
             start = max(window.start, end - span)
-            count += len(self._labels.joined(model, Window(start, end)))
+            count += len(self._labels.joined(model, Window(start, end), bare=True))
             end, span = start, span * 2
         return count
 

@@ -7,14 +7,15 @@ from driftgate.lifecycle.budget import monitor_level
 from driftgate.lifecycle.findings import Monitor
 from driftgate.lifecycle.judging import traffic
 from driftgate.lifecycle.payloads import Window
-from driftgate.lifecycle.ports import Examiner, Ledger, Watch, Watched
+from driftgate.lifecycle.ports import Examiner, Ledger, PayloadLog
+from driftgate.lifecycle.ports_watching import Watch, Watched
 from driftgate.lifecycle.versions import Version
 from driftgate.reports.live.page import Looked
 from driftgate.service.monitoring.asked import asked
 from driftgate.service.monitoring.comparing import Comparison
 from driftgate.service.monitoring.drawing import Drawing
 from driftgate.service.monitoring.duelling import Duelling
-from driftgate.service.monitoring.gathering import Log, Reader
+from driftgate.service.monitoring.gathering import Reader
 from driftgate.service.monitoring.guarding import Guarded
 from driftgate.service.monitoring.looking import Look
 from driftgate.service.monitoring.references import Reference, Snapshots
@@ -24,7 +25,7 @@ from driftgate.service.settings import Settings
 class PayloadWatch(Watch):
     """Watches the payload log. Deterministic: the same payloads, outcomes and settings give the same findings."""
 
-    def __init__(self, settings: Settings, snapshots: Snapshots, log: Log, examiner: Examiner, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, snapshots: Snapshots, log: PayloadLog, examiner: Examiner, ledger: Ledger) -> None:
         self._settings = settings
         self._snapshots = snapshots
         self._log = log

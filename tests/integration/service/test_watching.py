@@ -15,15 +15,15 @@ from driftgate.lifecycle.findings import Finding, Monitor
 from driftgate.lifecycle.judging import expected_loss
 from driftgate.lifecycle.ledger import Kind
 from driftgate.lifecycle.payloads import Arm, Output, Payload, Window
-from driftgate.lifecycle.ports import Scorer, Watched
+from driftgate.lifecycle.ports import Scorer
+from driftgate.lifecycle.ports_watching import Watched
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.lifecycle.versions import Version
 from driftgate.service.monitoring.watching import PayloadWatch
 from driftgate.service.settings import load
 from tests.builders import NOON, a_payload, a_schema, a_version, an_event, an_outcome
-from tests.fakes import FakeExaminer, FakeLedger
+from tests.fakes import FakeExaminer, FakeLedger, FakePayloadLog
 from tests.unit.reports.impact.traffic import arm_rows
-from tests.unit.service.monitoring.test_gathering import JoinedLog
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ class Scene:
 
     folder: Path
     shelf: Shelf = field(default_factory=Shelf)
-    log: JoinedLog = field(default_factory=JoinedLog)
+    log: FakePayloadLog = field(default_factory=FakePayloadLog)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     off: str = QUICK
     html: str = "never"

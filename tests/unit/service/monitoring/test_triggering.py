@@ -62,8 +62,10 @@ class Labels:
     times: list[datetime] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
-        assert (version, shadows) == (None, False)
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
+        assert (version, shadows, bare) == (None, False, True)
         self.windows.append(window)
         return [(a_payload(model=model), an_outcome()) for time in self.times if window.start <= time < window.end]
 
