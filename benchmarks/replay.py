@@ -172,7 +172,7 @@ def _watched(running: Service, month: Month, begun: float) -> None:
     if found["rows"] != month.rows:
         raise SystemExit(f"{month.name}: the pass saw {found['rows']} rows, not {month.rows}")
     month.alarms = sorted({each.split("/")[0] for each in found["failed"]})
-    for trigger in found["triggers"]:
+    for trigger in _considered(running, found):
         if trigger["fired"]:
             month.fired += trigger["causes"]
             job = running.until(
@@ -182,6 +182,16 @@ def _watched(running: Service, month: Month, begun: float) -> None:
             month.promotion = "" if month.candidate else f"retrain failed: {job['error']}"
         else:
             month.held += trigger["reasons"]
+
+
+def _considered(running: Service, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The retrains that the pass considered, once the trial refit that decides is over."""
+    if found["weighing"] is None:
+        return list(found["triggers"])
+    job = running.until(lambda: running.get(f"/v1/jobs/{found['weighing']}"), lambda job: job["state"] in {"done", "failed"})
+    if job["state"] == "failed":
+        raise SystemExit(f"the retrain could not be weighed: {job['error']}")
+    return [job["result"]["trigger"]] if job["result"]["trigger"] else []
 
 
 def _followed(running: Service, month: Month, champion: int) -> int:

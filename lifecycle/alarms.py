@@ -88,7 +88,8 @@ def fold(alarms: Alarms, found: Pass, cooldown: Cooldown, off: Collection[Monito
 
     A failing finding raises its alarm, or keeps it on: that is told again once the cooldown since it was last told is over. A passing
     one ends it. `undecided`, `not_applicable` and no finding at all change nothing: too little evidence is no recovery either. What
-    fires for another version than the pass's, or for a monitor that is `off`, is closed first.
+    fires for another version than the pass's, for a monitor that is `off`, or for something that the pass does not ask for any more, is
+    closed first.
 
     A pass that is not newer than the last one taken in changes nothing, so that a repeat or a late one tells no old news.
     """
@@ -112,13 +113,22 @@ def _newer(found: Pass, alarms: Alarms) -> bool:
 
 def _closed(alarms: Alarms, found: Pass, off: Collection[Monitor]) -> Iterator[News]:
     for state in alarms.firing:
-        words = ""
+        words = _unasked(state, found)
         if state.finding.monitor in off:
             words = "it is no longer watched"
         elif state.version != found.version and state.finding.monitor not in VERSIONLESS:
             words = "nothing serves any more" if found.version is None else f"version {found.version} took over"
         if words:
             yield News(Kind.CLOSED, replace(state, ended=found.at, words=words), state.finding)
+
+
+def _unasked(state: AlarmState, found: Pass) -> str:
+    """Why what the alarm is about is measured no more; empty where it is, or is to be: what could not be measured is still asked for."""
+    if any(finding.subject == state.subject and finding.verdict in (Verdict.FAIL, Verdict.PASS) for finding in found.findings):
+        # Measured all the same, on rows from before it was taken out.
+        return ""
+    asked = next((asked for asked in found.asked if asked.monitor is state.finding.monitor), None)
+    return "" if asked is None or state.finding.name in asked.names else f"it is no longer measured: {asked.words}"
 
 
 def _judged(found: Pass, off: Collection[Monitor]) -> Mapping[str, Finding]:

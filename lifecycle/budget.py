@@ -18,7 +18,8 @@ SHARES: Mapping[Monitor, float] = {
     Monitor.EXPECTED_PERFORMANCE: 0.05,
     Monitor.IMPACT: 0.05,
 }
-"""Of a pass's level. What is not here (traffic, inputs) compares no samples and so spends nothing."""
+"""Of a pass's level. What is not here spends nothing of it: traffic and inputs compare no samples, and a challenger's sequences have a
+level of their own."""
 
 MOST = 0.05
 """However rare the passes, a pass is never freer than a single report is."""

@@ -10,7 +10,7 @@ from driftgate.lifecycle.verdicts import Estimate, Number, Verdict
 
 
 class Monitor(StrEnum):
-    """What is watched. Only `PERFORMANCE`, `CALIBRATION`, `CONCEPT_SHIFT` and `IMPACT` need outcomes, and matured ones."""
+    """What is watched. Only `PERFORMANCE`, `CALIBRATION`, `CONCEPT_SHIFT`, `IMPACT` and `CHALLENGER` need outcomes, and matured ones."""
 
     TRAFFIC = "traffic"
     INPUTS = "inputs"
@@ -23,6 +23,7 @@ class Monitor(StrEnum):
     EXPECTED_PERFORMANCE = "expected_performance"
     CALIBRATION = "calibration"
     IMPACT = "impact"
+    CHALLENGER = "challenger"
 
 
 class Assumption(StrEnum):
@@ -31,6 +32,14 @@ class Assumption(StrEnum):
     CORRUPT = "corrupt"  # the values are wrong and the labels stay: read off the version's envelope
     MOVED = "moved"  # the population moved and labels move with it: the importance-weighted holdout loss
     CALIBRATED = "calibrated"  # the version's probabilities mean in the window what they meant on the holdout
+
+
+ASSUMED: Mapping[Assumption, str] = {
+    Assumption.CORRUPT: "if the values are corrupt",
+    Assumption.MOVED: "if the population moved",
+    Assumption.CALIBRATED: "if its probabilities mean what they meant",
+}
+"""Each assumption as people read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +89,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a pass asks of one monitor: findings of these `names` and no others; `words` say why not of others."""
+
+    monitor: Monitor
+    names: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
     """One monitoring pass of one model: the window it looked at, what it found and what it could not look at.
 
     `version` None: nothing serves. `judged`: the window of matured payloads, whose outcomes may judge; None where there is none.
-    `report`: the id of the kept report. `level`: chance of any false alarm in this pass, as the yearly budget allows.
+    `report`: the id of the kept report. `level`: chance of any false alarm in this pass, as the yearly budget allows. `asked`: of monitors
+    whose findings settings, arms or schema may take away; of any other nothing falls away while the version serves.
     """
 
     id: str
@@ -98,6 +117,7 @@ class Pass:
     findings: tuple[Finding, ...]
     problems: tuple[str, ...] = ()
     report: str | None = None
+    asked: tuple[Asked, ...] = ()
 
     @property
     def alarms(self) -> tuple[Finding, ...]:

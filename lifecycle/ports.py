@@ -1,8 +1,8 @@
 """What the flows need from the outside, as tiny protocols. Each adapter names its port; `service/bootstrap.py` wires them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from driftgate.lifecycle.alarms import Alarms
@@ -176,12 +176,35 @@ class PayloadLog(Protocol):
         """Moves what was logged to SQL and the object store; the number of payloads moved. Idempotent."""
         ...
 
-    def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
-        """The shipped payloads of a window, by event time, then id; of one version where one is asked, answers only without `shadows`."""
+    def read(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[Payload]:
+        """The shipped payloads of a window, by event time, then id; of one version where one is asked, answers only without `shadows`.
+
+        `bare`: without their features, which are most of a payload.
+        """
         ...
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
+    def stream(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Iterator[Sequence[Payload]]:
+        """The same in pieces of a few thousand, by event time; payloads of the very same time come in any order."""
+        ...
+
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
         """Those of `read` whose outcome is known, each with it; a shadow with that of the answer it stands beside."""
+        ...
+
+    def told(self, model: str, window: Window) -> Mapping[str, str | float]:
+        """By prediction id, the outcome of each answer of the window that has one: the values of `joined`."""
+        ...
+
+    def latest(self, model: str, window: Window, tolerance: timedelta) -> datetime | None:
+        """When the newest answer of the window was asked for, of those that `ahead` does not count; None where there is none."""
+        ...
+
+    def ahead(self, model: str, window: Window, tolerance: timedelta) -> int:
+        """How many answers of the window were asked for later than they arrived, by more than the tolerance."""
         ...
 
     def record(self, outcomes: Sequence[Outcome]) -> Recorded:
@@ -265,6 +288,10 @@ class MonitoringBook(Protocol):
         """
         ...
 
+    def tell(self, notices: Sequence[Notice]) -> None:
+        """Messages that no pass makes, stored; one whose id is known already is left as it is."""
+        ...
+
     def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
         """The newest messages, of one model and in one state where asked, newest first."""
         ...
@@ -296,33 +323,5 @@ class MonitoringBook(Protocol):
         """The number of findings older than `before` that were deleted, of one model where asked.
 
         Passes keep theirs in their document; alarms and triggers stay.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """What a look at a window came to: the findings of every monitor that is on, judged, and what could not be looked at.
-
-    `judged`: the window of matured payloads, None where there is none; `rows`: payloads of any arm in the window. `folder` and `files`: the
-    report that was drawn, by format; None and empty where none was.
-    """
-
-    rows: int
-    judged: Window | None
-    findings: tuple[Finding, ...]
-    problems: tuple[str, ...] = ()
-    folder: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
-
-
-class Watch(Protocol):
-    """Looks at the traffic of a version."""
-
-    def look(self, version: Version, key: str, at: datetime, window: Window, level: float) -> Watched:
-        """What the window's traffic looks like at the moment `at`, with a chance of at most `level` of any false alarm.
-
-        Never raises for what is wrong with payloads, outcomes, snapshot or artifact: each of those costs the measurements that need it
-        and is told. Raises StoreUnavailable where the payloads cannot be read. `key` names the folder of a report that is drawn.
         """
         ...

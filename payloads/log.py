@@ -1,8 +1,8 @@
 """The payload log: outbox, object store and SQL behind one port."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -81,17 +81,37 @@ class DurablePayloadLog(PayloadLog):
         """One sink's share of `ship`: see `Shipper.ship_to`. A thread for each keeps one that hangs from delaying another."""
         return self._shipper.ship_to(sink)
 
-    def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
+    def read(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[Payload]:
         """See the port."""
-        return self._sql.read(model, window, version, shadows=shadows)
+        return self._sql.read(model, window, version, shadows=shadows, bare=bare)
+
+    def stream(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Iterator[Sequence[Payload]]:
+        """See the port and `SqlLog.stream`."""
+        return self._sql.stream(model, window, version, shadows=shadows)
+
+    def told(self, model: str, window: Window) -> Mapping[str, str | float]:
+        """See the port."""
+        return self._sql.told(model, window)
+
+    def latest(self, model: str, window: Window, tolerance: timedelta) -> datetime | None:
+        """See the port."""
+        return self._sql.latest(model, window, tolerance)
+
+    def ahead(self, model: str, window: Window, tolerance: timedelta) -> int:
+        """See the port."""
+        return self._sql.ahead(model, window, tolerance)
 
     def record(self, outcomes: Sequence[Outcome]) -> Recorded:
         """See the port and `SqlOutcomes.record`."""
         return self._sql.record(outcomes)
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
         """The payloads of the window whose outcome is known: see `SqlLog.joined`."""
-        return self._sql.joined(model, window, version, shadows=shadows)
+        return self._sql.joined(model, window, version, shadows=shadows, bare=bare)
 
     def backlog(self) -> int:
         """The number of payloads that the database or the object store has not taken."""

@@ -78,6 +78,19 @@ class SqlOutcomes:
                         found.setdefault(row.belongs_to, _outcome(row._mapping))  # noqa: SLF001 - the same
         return found
 
+    def values(self, model: str, window: Window, horizon: timedelta | None) -> Mapping[str, str | float]:
+        """The values of `truths` alone, in a fraction of its memory."""
+        named, told = _by_name(model, window), _by_entity(model, window, horizon)
+        by_name, by_entity = named.selected_columns, told.selected_columns
+        with answering(), self._readers.connect() as connection:
+            rows = connection.execute(named.with_only_columns(by_name.belongs_to, by_name.value))
+            found = {name: json.loads(value) for name, value in rows}
+            columns = (by_entity.belongs_to, by_entity.value, by_entity.observed_at, by_entity.event_time)
+            for name, value, observed_at, event_time in connection.execute(told.with_only_columns(*columns)):
+                if horizon is None or observed_at - event_time <= horizon:
+                    found.setdefault(name, json.loads(value))
+        return found
+
 
 def subject_of(model: str, prediction_id: str | None, entity_id: str | None = None, observed_at: datetime | None = None) -> str:
     """The digest of what an outcome is about: the prediction, or else the entity at the time."""

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -79,11 +79,21 @@ def encoded(payload: Payload) -> Row:
 
 def decoded(row: Row) -> Payload:
     """The payload of a row."""
-    output: dict[str, Any] = json.loads(row.output)
+    return _payload(row, json.loads(row.features), json.loads(row.output))
+
+
+def decoded_all(rows: Sequence[Row]) -> list[Payload]:
+    """The payloads of the rows, in order. Their texts are parsed as one, so that they share the names of their features."""
+    features = json.loads(f"[{','.join([row.features for row in rows])}]")
+    outputs = json.loads(f"[{','.join([row.output for row in rows])}]")
+    return [_payload(*each) for each in zip(rows, features, outputs, strict=True)]
+
+
+def _payload(row: Row, features: dict[str, Scalar], output: dict[str, Any]) -> Payload:
     probabilities = tuple(math.nan if value is None else value for value in output["probabilities"])
     prediction = math.nan if output["prediction"] is None else output["prediction"]
     return Payload(
-        row.prediction_id, row.model, row.version, Arm(row.arm), row.entity_id, json.loads(row.features),
+        row.prediction_id, row.model, row.version, Arm(row.arm), row.entity_id, features,
         Output(prediction, probabilities), row.event_time, row.arrival_time, row.shadow_of,
     )  # fmt: skip
 

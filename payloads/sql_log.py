@@ -3,19 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, literal_column, or_, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Revision, Window
 from driftgate.payloads.answering import answering
 from driftgate.payloads.outcomes import LOOKUP, SqlOutcomes
-from driftgate.payloads.rows import Row, decoded
+from driftgate.payloads.rows import Row, decoded_all
 from driftgate.payloads.tables import payloads, watermarks
 
 CHUNK = 5000
 ROW = [payloads.c[name] for name in Row._fields]
 """The columns of a row, in its order."""
+
+BARE = [literal_column("'{}'").label("features") if column is payloads.c.features else column for column in ROW]
+"""The same without features, which are most of a row."""
 
 
 class SqlLog:
@@ -43,11 +46,17 @@ class SqlLog:
             behind = and_(watermarks.c.outbox == outbox, watermarks.c.position < position)
             connection.execute(watermarks.update().where(behind).values(mark))
 
-    def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
-        """The payloads of the window, by event time, then id; of one version where one is asked, shadow payloads only with `shadows`."""
-        query = select(*ROW).where(_within(model, window, version, shadows=shadows))
+    def read(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[Payload]:
+        """The payloads of the window, by event time, then id; of one version where one is asked, shadow payloads only with `shadows`.
+
+        `bare`: without their features, in a fraction of the time and memory.
+        """
+        query = select(*(BARE if bare else ROW)).where(_within(model, window, version, shadows=shadows))
         with answering(), self._readers.connect() as connection:
-            found = [decoded(Row._make(row)) for row in connection.execute(query)]
+            parts = connection.execute(query).partitions(CHUNK)
+            found = [payload for part in parts for payload in decoded_all([Row._make(row) for row in part])]
         # Here and not in SQL: databases order text in their own ways.
         return sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id))
 
@@ -63,7 +72,7 @@ class SqlLog:
         query = select(*ROW).order_by(payloads.c.event_time, payloads.c.prediction_id).limit(chunk)
         while True:
             with answering(), self._readers.connect() as connection:
-                found = [decoded(Row._make(row)) for row in connection.execute(query.where(wanted))]
+                found = decoded_all([Row._make(row) for row in connection.execute(query.where(wanted))])
             if found:
                 yield found
             if len(found) < chunk:
@@ -89,7 +98,9 @@ class SqlLog:
         """See `SqlOutcomes.history`."""
         return self._outcomes.history(model, prediction_id)
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
         """The payloads of the window whose outcome is known, each with it. These are the labels so far: see `matured`.
 
         An outcome belongs to the answer it names, or else to its entity's nearest answer at or before it, if that is within
@@ -98,9 +109,33 @@ class SqlLog:
         that of the answer it stands beside.
         """
         truths = self._outcomes.truths(model, window, self._horizons.get(model))
-        found = self.read(model, window, version, shadows=shadows)
+        found = self.read(model, window, version, shadows=shadows, bare=bare)
         named = ((payload, payload.shadow_of or payload.prediction_id) for payload in found)
         return [(payload, truths[name]) for payload, name in named if name in truths]
+
+    def told(self, model: str, window: Window) -> Mapping[str, str | float]:
+        """By prediction id, the outcome of each answer of the window that has one: the values of `joined`."""
+        return self._outcomes.values(model, window, self._horizons.get(model))
+
+    def latest(self, model: str, window: Window, tolerance: timedelta) -> datetime | None:
+        """When the newest answer of the window was asked for, of those that `ahead` does not count; None where there is none."""
+        answers, times = _within(model, window, None, shadows=False), (payloads.c.event_time, payloads.c.arrival_time)
+        surely = select(payloads.c.event_time).where(answers, payloads.c.event_time <= payloads.c.arrival_time)
+        hasty = select(*times).where(answers, payloads.c.event_time > payloads.c.arrival_time)
+        with answering(), self._readers.connect() as connection:
+            found = connection.execute(surely.order_by(payloads.c.event_time.desc()).limit(1)).scalar_one_or_none()
+            later = hasty if found is None else hasty.where(payloads.c.event_time > found)
+            # The difference of two instants is written in as many ways as there are databases; these rows are few.
+            within = [row.event_time for row in connection.execute(later) if row.event_time <= row.arrival_time + tolerance]
+        return max(within, default=found)
+
+    def ahead(self, model: str, window: Window, tolerance: timedelta) -> int:
+        """How many answers of the window were asked for later than they arrived, by more than the tolerance."""
+        early = payloads.c.event_time > payloads.c.arrival_time
+        query = select(payloads.c.event_time, payloads.c.arrival_time).where(_within(model, window, None, shadows=False), early)
+        with answering(), self._readers.connect() as connection:
+            # The difference of two instants is written in as many ways as there are databases; these rows are few.
+            return sum(row.event_time > row.arrival_time + tolerance for row in connection.execute(query))
 
 
 def _within(model: str, window: Window, version: int | None, *, shadows: bool) -> ColumnElement[bool]:

@@ -9,21 +9,11 @@ from typing import Protocol, TypeVar
 from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.flows.promoting import Desk
 from driftgate.lifecycle.messages import Notice
-from driftgate.lifecycle.ports import (
-    DriftMeter,
-    Examiner,
-    Ledger,
-    MonitoringBook,
-    Registry,
-    Report,
-    Reports,
-    Scorer,
-    Simulator,
-    Trainer,
-    Watch,
-)
+from driftgate.lifecycle.ports import DriftMeter, Examiner, Ledger, MonitoringBook, Registry, Report, Reports, Scorer, Simulator, Trainer
+from driftgate.lifecycle.ports_watching import Watch
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
+from driftgate.lifecycle.weighing import Tick, Weighing
 from driftgate.service.settings import Settings
 
 
@@ -62,12 +52,16 @@ class Alerts(Protocol):
 class Triggers(Protocol):
     """Starts retrains, or holds them back: see `service.monitoring.triggering.Triggering`."""
 
-    def consider(self, found: Pass) -> Trigger | None:
-        """What follows from a pass; None where nothing in it asks for a retrain."""
+    def consider(self, found: Pass) -> Trigger | Weighing | None:
+        """What follows from a pass, or the job that weighs it; None where nothing in it asks for a retrain."""
         ...
 
-    def scheduled(self, model: str, tick: datetime) -> Trigger | None:
-        """What follows from a tick of the model's schedule of retrains."""
+    def scheduled(self, model: str, tick: datetime) -> Trigger | Weighing | None:
+        """What follows from a tick of the model's schedule of retrains, or the job that weighs it."""
+        ...
+
+    def weigh(self, asking: Pass | Tick) -> Trigger | None:
+        """What follows from either, with the trial refit that it takes: minutes, perhaps."""
         ...
 
     def resume(self, now: datetime) -> Sequence[str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from driftgate.lifecycle.arms import Split
 from driftgate.lifecycle.errors import StoreUnavailable
-from driftgate.lifecycle.ports import Watch
+from driftgate.lifecycle.ports_watching import Watch
 from driftgate.payloads.log import DurablePayloadLog
 from driftgate.payloads.objects import ObjectStore, store_at
 from driftgate.payloads.redaction import Redaction

@@ -13,6 +13,7 @@ from driftgate.lifecycle.ports import Found, Report
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.verdicts import combined
 from driftgate.lifecycle.versions import Version
+from driftgate.lifecycle.weighing import Weighing
 
 if TYPE_CHECKING:
     from driftgate.service.durable.jobs import Job
@@ -142,8 +143,10 @@ def drifted(measurement: DriftMeasurement, report: Report) -> Document:
     }
 
 
-def passed(found: Pass, alarms: Sequence[AlarmState] = (), triggers: Sequence[Trigger] = ()) -> Document:
+def passed(found: Pass, alarms: Sequence[AlarmState] = (), triggers: Sequence[Trigger] = (), weighing: str | None = None) -> Document:
     """What `monitor` answers, and a pass as the API shows it. `alarms`: those that are on; `triggers`: the retrains that it considered.
+
+    `weighing`: the job that weighs one, because that takes a trial refit; None where it is weighed, or was long ago.
 
     `columns`, `prediction`, `drifted` and `html` are those of `drift`, out of the findings; `html` is the route of the page.
     """
@@ -157,6 +160,7 @@ def passed(found: Pass, alarms: Sequence[AlarmState] = (), triggers: Sequence[Tr
         "findings": plain(found.findings),
         "alarms": [alarm(state) for state in alarms],
         "triggers": plain(triggers),
+        "weighing": weighing,
         "problems": list(found.problems),
         "html": f"/v1/models/{found.model}/reports/{found.report}?format=html" if found.report else None,
     }
@@ -208,9 +212,11 @@ def alarm(state: AlarmState) -> Document:
     }
 
 
-def triggered(found: Trigger | None) -> Document:
-    """What a tick of the schedule of retrains came to; `trigger` is null for a model that was never trained."""
-    return {"trigger": plain(found)}
+def triggered(found: Trigger | Weighing | None) -> Document:
+    """What a consideration came to; `trigger` is null where nothing asked, and where the job `weighing` decides."""
+    if isinstance(found, Weighing):
+        return {"trigger": None, "weighing": found.job_id}
+    return {"trigger": plain(found), "weighing": None}
 
 
 def finding(found: Found) -> Document:

@@ -30,11 +30,15 @@ Document = dict[str, Any]
 class Log(Protocol):
     """The payload log with its outcomes."""
 
-    def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
-        """The payloads of the window."""
+    def read(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[Payload]:
+        """The payloads of the window; `bare`: without features."""
         ...
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
         """Those of them whose outcome is known, each with it."""
         ...
 
@@ -72,7 +76,7 @@ def look(model: str, window: Window, now: datetime, books: Books) -> Impact:
         raise NoChampion(f"model {model} has no champion yet: there is no arm to look at")
     schema, problems = _schema(model, champion, books)
     measured = measure(model, champion, schema, window, now, books)
-    challenger, since, duels = _challenge(model, champion, schema, now, books)
+    challenger, since, duels = challenge(model, champion, schema, now, books)
     return Impact(measured, judging.impact(measured, LEVEL), champion, challenger, since, duels, (*measured.problems, *problems))
 
 
@@ -130,8 +134,8 @@ def _recorded(model: str, window: Window, now: datetime, books: Books, *, shadow
     from driftgate.reports.impact.arms import Recorded
 
     judged = matured(window, now, timedelta(days=books.settings.models[model].outcomes.maturity_days))
-    outcomes = () if judged is None else books.log.joined(model, judged, shadows=shadows)
-    return Recorded(window, judged, books.log.read(model, window), outcomes)
+    outcomes = () if judged is None else books.log.joined(model, judged, shadows=shadows, bare=True)
+    return Recorded(window, judged, books.log.read(model, window, bare=True), outcomes)
 
 
 def _first(model: str, champion: int, recorded: "Recorded", now: datetime, books: Books) -> "tuple[Recorded | None, str]":
@@ -154,21 +158,23 @@ def _made_champion(kind: Kind, body: Mapping[str, Any], version: int) -> bool:
     return kind is Kind.DECIDED and body.get("version") == version
 
 
-def _challenge(
+def challenge(
     model: str, champion: int, schema: Schema | None, now: datetime, books: Books
 ) -> tuple[int | None, datetime | None, tuple[Duel, ...]]:
-    """The challenger, since when it challenges, and its duels."""
+    """The challenger, since when it challenges, and its duels as of `now`; nobody where the challenge began later."""
     from driftgate.reports.impact.cases import favour
     from driftgate.reports.impact.duels import Match, duels
 
-    challenge = books.ledger.challenger(model)
-    if challenge is None:
+    named = books.ledger.challenger(model)
+    if named is None:
         return None, None, ()
     since = max(event.at for event in books.ledger.events(model) if event.kind is Kind.CHALLENGED)
+    if since >= now:
+        return None, None, ()
     good: Favour | str = favour(schema, books.settings.models[model].monitoring.favourable)
     recorded = _recorded(model, Window(since, now), now, books, shadows=True)
-    match = Match(champion, challenge.version, None if isinstance(good, str) else good, schema, level=LEVEL)
-    return challenge.version, since, duels(match, recorded)
+    match = Match(champion, named.version, None if isinstance(good, str) else good, schema, level=LEVEL)
+    return named.version, since, duels(match, recorded)
 
 
 def _advantage(found: Advantage | None) -> Document:

@@ -10,7 +10,7 @@ from driftgate.lifecycle.payloads import Payload, Window
 from driftgate.lifecycle.plan import Scalar
 from driftgate.lifecycle.schema import Schema, Task
 from driftgate.lifecycle.versions import Version
-from driftgate.service.monitoring.gathering import entities
+from driftgate.service.monitoring.columns import entities
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from driftgate.lifecycle.findings import Monitor
 from driftgate.service.settings_tables import Reference, Table, refuse
 
-UNCURED = (Monitor.TRAFFIC, Monitor.INPUTS)
-"""What no retrain mends: nobody asks, or a source sends what it should not."""
+UNCURED = (Monitor.TRAFFIC, Monitor.INPUTS, Monitor.CHALLENGER)
+"""What no retrain of the champion mends: nobody asks, a source sends what it should not, or another version is the worse one."""
 
 _DRAWN = re.compile(r"[rh]", re.IGNORECASE)
 

@@ -81,13 +81,15 @@ class PayloadsTable(Table):
 class AlertsTable(Table):
     """Where messages go: Apprise addresses such as `mailto://...`, `twilio://...`, `slack://...`, each best kept as `env:NAME`.
 
-    `cooldown_hours`: how long an alarm that goes on is not told again. `digest`: when what rules put into the digest is sent.
+    `cooldown_hours`: how long an alarm that goes on is not told again. `retrains`: whether those that a trigger starts are told.
+    `digest`: when what rules put into the digest is sent.
     """
 
     channels: tuple[Reference, ...] = Field(default=(), repr=False)
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
     cooldown_hours: Annotated[float, Field(ge=0)] = 24.0
     recovery: bool = True
+    retrains: bool = True
     digest: Cron = "0 8 * * *"
     timezone: Zone = "UTC"
     rules: tuple[RuleTable, ...] = ()

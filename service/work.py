@@ -18,6 +18,7 @@ from driftgate.lifecycle.ledger import Action, Promotion
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest
+from driftgate.lifecycle.weighing import Tick, Weighing
 from driftgate.service import documents
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
@@ -92,19 +93,28 @@ def run_monitor(app: Application, request: MonitorRequest) -> Document:
         return {**document, "problems": [*document["problems"], SHORT]}
     app.alerts.take_in(found)
     considered, said = _considered(app, found)
-    document = documents.passed(found, app.book.alarms(found.model).firing, considered)
+    weighing = considered.job_id if isinstance(considered, Weighing) else None
+    triggers = (considered,) if isinstance(considered, Trigger) else ()
+    document = documents.passed(found, app.book.alarms(found.model).firing, triggers, weighing)
     return {**document, "problems": [*document["problems"], *said]}
 
 
-def _considered(app: Application, found: Pass) -> tuple[Sequence[Trigger], Sequence[str]]:
+def _considered(app: Application, found: Pass) -> tuple[Trigger | Weighing | None, Sequence[str]]:
     # What was found is kept and told by now: a retrain that cannot be weighed must not undo that.
     try:
-        trigger = app.triggers.consider(found)
+        return app.triggers.consider(found), ()
     except Unavailable:
         raise
     except DriftgateError as error:
-        return (), (f"whether to retrain could not be weighed: {error.message}",)
-    return ((trigger,) if trigger is not None else ()), ()
+        return None, (f"whether to retrain could not be weighed: {error.message}",)
+
+
+def run_weighing(app: Application, wish: str | Tick) -> Document:
+    """What follows from a pass, by its id, or from a tick of the schedule, with the trial refit that it takes."""
+    if isinstance(wish, Tick):
+        return documents.triggered(app.triggers.weigh(wish))
+    found = app.book.find(wish)
+    return documents.triggered(None if found is None else app.triggers.weigh(found))
 
 
 def run_scheduled_monitor(app: Application, model: str, tick: datetime) -> Document:
@@ -130,6 +140,7 @@ WORK: Mapping[str, Callable[..., Any]] = {
     "drift": run_drift,
     "simulation": run_simulation,
     "monitor": run_monitor,
+    "weighing": run_weighing,
 }
 """Name of the workflow -> the function, whose first argument is the application."""
 

@@ -1,7 +1,7 @@
 """One in-memory fake per port, as strict as the port's docstrings. The contract suites run over these and the real adapters alike."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,8 @@ from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation,
 from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
 from driftgate.lifecycle.plan import Scalar, Source
-from driftgate.lifecycle.ports import Evaluation, Found, Report, Watched
+from driftgate.lifecycle.ports import Evaluation, Found, Report
+from driftgate.lifecycle.ports_watching import Watched
 from driftgate.lifecycle.schema import Schema, Task
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
@@ -225,9 +226,11 @@ class FakePayloadLog:
         self.waiting.clear()
         return moved
 
-    def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
+    def read(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[Payload]:
         found = (
-            payload
+            replace(payload, features={}) if bare else payload
             for payload in self.shipped.values()
             if payload.model == model
             and window.start <= payload.event_time < window.end
@@ -236,14 +239,30 @@ class FakePayloadLog:
         )
         return tuple(sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id)))
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
+    def stream(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Iterator[Sequence[Payload]]:
+        found = self.read(model, window, version, shadows=shadows)
+        yield from (found[start : start + 2] for start in range(0, len(found), 2))
+
+    def told(self, model: str, window: Window) -> Mapping[str, str | float]:
+        return {payload.prediction_id: outcome.value for payload, outcome in self.joined(model, window)}
+
+    def latest(self, model: str, window: Window, tolerance: timedelta) -> datetime | None:
+        timely = (each for each in self.read(model, window) if each.event_time <= each.arrival_time + tolerance)
+        return max((each.event_time for each in timely), default=None)
+
+    def ahead(self, model: str, window: Window, tolerance: timedelta) -> int:
+        return sum(each.event_time > each.arrival_time + tolerance for each in self.read(model, window))
+
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
         truths: dict[str, Outcome] = {}
         told = [values[-1] for values in self.outcomes.values() if values[-1].model == model]
         for outcome in sorted(told, key=lambda outcome: (outcome.prediction_id is None, outcome.observed_at)):
             name = outcome.prediction_id or self._nearest(outcome)
             if name is not None:
                 truths.setdefault(name, outcome)
-        found = self.read(model, window, version, shadows=shadows)
+        found = self.read(model, window, version, shadows=shadows, bare=bare)
         names = [payload.shadow_of or payload.prediction_id for payload in found]
         return tuple((payload, truths[name]) for payload, name in zip(found, names, strict=True) if name in truths)
 
@@ -416,6 +435,11 @@ class FakeMonitoringBook:
             for notice in notices:
                 self.messages.setdefault(notice.id, notice)
             return True
+
+    def tell(self, notices: Sequence[Notice]) -> None:
+        with self.lock:
+            for notice in notices:
+                self.messages.setdefault(notice.id, notice)
 
     def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
         found = [each for each in self.messages.values() if model in (None, each.model) and sending in (None, each.sending)]

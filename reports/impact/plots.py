@@ -19,15 +19,16 @@ MOST_NAMES = 14
 COLOURS = {Standing.BETTER: GREEN, Standing.WORSE: VERMILION, Standing.UNDECIDED: BLUE}
 
 
-def draw(measured: ImpactMeasurement, duels: Sequence[Duel], folder: Path | str) -> tuple[str, ...]:
+def draw(measured: ImpactMeasurement | None, duels: Sequence[Duel], folder: Path | str) -> tuple[str, ...]:
     """The names of the PNG files written to the folder (made where it is missing).
 
-    `impact.png` where any period has both arms; `challenger-PAIRING-MEASURE.png` for each duel, such as `challenger-arms-outcome.png`.
+    `impact.png` where impact was measured and any period has both arms; `challenger-PAIRING-MEASURE.png` for each duel, such as
+    `challenger-arms-outcome.png`.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     figures = {f"challenger-{duel.pairing.value}-{duel.measure}.png": _sequence(duel) for duel in duels}
-    if measured.periods:
+    if measured is not None and measured.periods:
         figures = {"impact.png": _impact(measured), **figures}
     return tuple(save(figure, target / name).name for name, figure in figures.items())
 

@@ -103,6 +103,7 @@ def _pass_lines(document: dict[str, Any]) -> list[str]:
         *(f"  problem: {problem}" for problem in document["problems"]),
         *(f"  alarm on since {each['since'][:16].replace('T', ' ')}: {each['subject']}" for each in document["alarms"]),
         *(_trigger_line(each) for each in document["triggers"]),
+        *([f"  retrain weighed by a trial refit: job {document['weighing']}"] if document["weighing"] else []),
         f"Designed chance of any false alarm in this pass: {100 * document['level']:.2g}%",
         *([f"Page: {document['html']} of a running service"] if document["html"] else []),
     ]

@@ -11,6 +11,7 @@ from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import HEARTBEAT_SECONDS, Roster
 from driftgate.service.durable.workflows import APP_NAME, CLOCK_QUEUE, GENERATION, QUEUES, register
+from driftgate.service.monitoring.announcing import Announcing
 from driftgate.service.monitoring.keeping import Keeping
 from driftgate.service.monitoring.schedules import Clock
 from driftgate.service.monitoring.timetable import appointments
@@ -33,6 +34,7 @@ class Worker:
         self._url = workflow_url
         self._clock = clock
         self._keeping = Keeping(app.settings, app.book)
+        self._announcing = Announcing(app.settings, app.book, jobs)
         self._schedules = Clock(appointments(app.settings), CLOCK_QUEUE)
         self._executor = ""
         self._stop = threading.Event()
@@ -62,6 +64,7 @@ class Worker:
         self._loop("heartbeat", HEARTBEAT_SECONDS, lambda: self._roster.beat(self._executor))
         self._loop("upkeep", UPKEEP_SECONDS, self.upkeep)
         self._loop("schedules", UPKEEP_SECONDS, self.catch_up)
+        self._loop("announcements", UPKEEP_SECONDS, lambda: self._announcing.announce(datetime.now(UTC)))
         # A loop of its own: a channel that hangs must not keep a dead worker's promotions waiting.
         self._loop("messages", UPKEEP_SECONDS, lambda: self._app.alerts.deliver_pending(datetime.now(UTC)))
 

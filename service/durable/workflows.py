@@ -26,8 +26,9 @@ QUEUES = {
     "drift": "reports",
     "simulation": "reports",
     "monitor": CLOCK_QUEUE,
+    "weighing": "trials",
 }
-"""Name of the workflow -> its queue. A retrain that takes an hour must not keep a rollback waiting."""
+"""Name of the workflow -> its queue. A retrain that takes an hour must not keep a rollback waiting, nor a trial refit the next pass."""
 
 
 def register(app: Application) -> Mapping[str, Workflow]:

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from driftgate.lifecycle.alarms import Kind, News, fold
 from driftgate.lifecycle.canonical import sha256
 from driftgate.lifecycle.errors import Unavailable
-from driftgate.lifecycle.findings import Pass
+from driftgate.lifecycle.findings import Monitor, Pass
 from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.ports import MonitoringBook
+from driftgate.lifecycle.verdicts import Verdict
 from driftgate.service.monitoring import wording
 from driftgate.service.monitoring.channels import Channels
 from driftgate.service.notices import AT_ONCE, RETRIES, WAIT_SECONDS, send
@@ -59,7 +60,7 @@ class Alerting:
             after, news = fold(before, found, lambda finding: self._channels.route(found.model, finding.monitor).cooldown, off)
             if after is before:
                 return ()
-            notices = self._notices(found, news)
+            notices = [*self._notices(found, news), *self._better(found)]
             if self._book.settle(after, notices):
                 return notices
         raise Unavailable(f"the alarms of {found.model} were changed {ATTEMPTS} times while a pass was taken in: try again")
@@ -117,18 +118,36 @@ class Alerting:
                 sorted_out.setdefault((channel, route.mode), []).append(each)
         return [self._notice(found, channel, mode, told) for (channel, mode), told in sorted_out.items()]
 
+    def _better(self, found: Pass) -> Sequence[Notice]:
+        """A message for each duel that the challenger has surely won: no alarm, and told once however many passes find it."""
+        made = []
+        route = self._channels.route(found.model, Monitor.CHALLENGER)
+        won = [each for each in found.findings if each.monitor is Monitor.CHALLENGER and each.verdict is Verdict.PASS]
+        for channel in self._channels.names(route.channels) if route.channels and won else ():
+            for finding in won:
+                title, body = wording.better(found, finding)
+                name = notice_id("better", found.model, str(found.version), finding.name, channel)
+                made.append(Notice(name, found.model, found.id, channel, title, body, found.at, found.at, sending_of(route.mode)))
+        return made
+
     def _notice(self, found: Pass, channel: str, mode: str, news: Sequence[News]) -> Notice:
         title, body = wording.message(found, news, self._settings.service.url)
-        sending = Sending.GATHERING if mode == "digest" else Sending.WAITING
-        return Notice(_id(found.id, channel, mode), found.model, found.id, channel, title, body, found.at, found.at, sending)
+        sending = sending_of(mode)
+        return Notice(notice_id(found.id, channel, mode), found.model, found.id, channel, title, body, found.at, found.at, sending)
 
     def _digest(self, channel: str, parts: Sequence[Notice], now: datetime) -> Notice:
         title, body = wording.digest(parts, now)
-        return Notice(_id("digest", channel, *(part.id for part in parts)), None, None, channel, title, body, now, now)
+        return Notice(notice_id("digest", channel, *(part.id for part in parts)), None, None, channel, title, body, now, now)
 
 
-def _id(*parts: str) -> str:
+def notice_id(*parts: str) -> str:
+    """The id of the message that tells this: the same for the same parts."""
     return f"notice-{sha256(parts)[:32]}"
+
+
+def sending_of(mode: str) -> Sending:
+    """How a message begins by its rule's mode: it waits to be sent, or for the digest."""
+    return Sending.GATHERING if mode == "digest" else Sending.WAITING
 
 
 def _after(notice: Notice, problem: str | None, now: datetime) -> Notice:

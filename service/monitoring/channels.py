@@ -25,8 +25,8 @@ class Channels:
 
     alerts: AlertsTable
 
-    def route(self, model: str, monitor: Monitor) -> Route:
-        """By the first rule that fits; without one: every channel, at once."""
+    def route(self, model: str, monitor: Monitor | None) -> Route:
+        """By the first rule that fits; without one: every channel, at once. `monitor` None: only rules for all monitors fit."""
         rule = next((rule for rule in self.alerts.rules if _fits(rule, model, monitor)), RuleTable())
         hours = self.alerts.cooldown_hours if rule.cooldown_hours is None else rule.cooldown_hours
         channels = () if rule.mode == "off" else rule.channels or self.alerts.channels
@@ -61,5 +61,5 @@ class Channels:
         return list(dict.fromkeys(every))
 
 
-def _fits(rule: RuleTable, model: str, monitor: Monitor) -> bool:
+def _fits(rule: RuleTable, model: str, monitor: Monitor | None) -> bool:
     return (not rule.models or model in rule.models) and (not rule.monitors or monitor in rule.monitors)

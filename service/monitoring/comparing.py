@@ -1,6 +1,6 @@
 """What the model's arm brought against the heuristic's: the monitor that compares arms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,17 +9,19 @@ from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.findings import Finding
 from driftgate.lifecycle.judging import impact
 from driftgate.lifecycle.ledger import Kind
-from driftgate.lifecycle.payloads import Arm, Payload, Window
-from driftgate.lifecycle.ports import Ledger
+from driftgate.lifecycle.measurements_impact import ImpactMeasurement
+from driftgate.lifecycle.payloads import Arm, Window
+from driftgate.lifecycle.ports import Ledger, PayloadLog
 from driftgate.lifecycle.versions import Version
-from driftgate.service.monitoring.gathering import Gathered, Log
+from driftgate.service.monitoring.gathering import Gathered, ahead
+from driftgate.service.monitoring.guarding import Once
 from driftgate.service.settings_models import ModelTable
 
 if TYPE_CHECKING:
     from driftgate.reports.impact.arms import Recorded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """The arms of one model. `window`: what the pass looks at; `level`: what the monitor may spend."""
 
@@ -27,20 +29,22 @@ class Comparison:
     found: Gathered
     window: Window
     table: ModelTable
-    log: Log
+    log: PayloadLog
     ledger: Ledger
     level: float
 
     @property
     def possible(self) -> bool:
         """Whether the heuristic answered anybody."""
-        return any(payload.arm is Arm.HEURISTIC for payload in self.found.payloads)
+        return bool(self.found.arms.get(Arm.HEURISTIC))
 
     def findings(self) -> Iterable[Finding]:
-        """Whether the model does worse than the heuristic, and whether its advantage has decayed.
+        """Whether the model does worse than the heuristic, and whether its advantage has decayed; raises as `measured` does."""
+        return impact.impact(self.measured, self.level)
 
-        Raises InvalidData where nobody can tell which outcomes are good.
-        """
+    @Once
+    def measured(self) -> ImpactMeasurement:
+        """What the model's arm brought. Raises InvalidData where nobody can tell which outcomes are good."""
         from driftgate.reports.impact import arms, cases
 
         asked, judged = self.table.monitoring, self.found.judged
@@ -50,21 +54,20 @@ class Comparison:
         span = self.window if judged is None else Window(judged.start, self.window.end)
         first, why = self._first(judged)
         terms = arms.Terms(good, asked.value_per_entity, max(asked.minimum_rows, arms.LEAST))
-        now = arms.Recorded(span, judged, self._answers(span), self.found.known)
-        measured = arms.measure(self.version.model, terms, now, version=self.version.number, first=first, no_first=why)
-        return impact.impact(measured, self.level)
+        now = self._recorded(span, judged)
+        return arms.measure(self.version.model, terms, now, version=self.version.number, first=first, no_first=why)
 
-    def _answers(self, span: Window) -> Sequence[Payload]:
-        """Everything that was answered from the first matured payload up to now: an entity must have kept its arm throughout."""
-        mine = [payload for payload in self.found.payloads if payload.shadow_of is None]
-        if span.start >= self.window.start:
-            return mine
-        return [*self.log.read(self.version.model, Window(span.start, self.window.start)), *mine]
+    def _recorded(self, span: Window, judged: Window | None) -> "Recorded":
+        """Everything that was answered in the span: an entity must have kept its arm throughout. Nobody needs the features."""
+        from driftgate.reports.impact import arms
+
+        model = self.version.model
+        known = () if judged is None else self.log.joined(model, judged, bare=True)
+        answers = [payload for payload in self.log.read(model, span, bare=True) if not ahead(payload)]
+        return arms.Recorded(span, judged, answers, [pair for pair in known if not ahead(pair[0])])
 
     def _first(self, judged: Window | None) -> "tuple[Recorded | None, str]":
         """The version's first period as champion, as long as a window, once it lies before what is judged now; else why there is none."""
-        from driftgate.reports.impact import arms
-
         model = self.version.model
         decided = [event for event in self.ledger.events(model=model) if event.kind is Kind.DECIDED]
         mine = [event.at for event in decided if event.body["version"] == self.version.number]
@@ -73,4 +76,4 @@ class Comparison:
         period = Window(mine[0], mine[0] + timedelta(days=self.table.monitoring.window_days))
         if period.end > judged.start:
             return None, f"the first matured period of version {self.version.number} is not over, or is the one looked at"
-        return arms.Recorded(period, period, self.log.read(model, period), self.log.joined(model, period)), ""
+        return self._recorded(period, period), ""

@@ -1,52 +1,21 @@
 """The traffic of a window in the shapes that measurements take: rows, outputs and outcomes of the payload log, each once."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from driftgate.lifecycle.judging.traffic import CLOCK_TOLERANCE, Traffic
 from driftgate.lifecycle.maturity import matured
-from driftgate.lifecycle.payloads import Arm, Outcome, Payload, Window
+from driftgate.lifecycle.payloads import Arm, Payload, Window
 from driftgate.lifecycle.ports import PayloadLog
 from driftgate.lifecycle.schema import Schema, Task
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    import pandas as pd
+from driftgate.service.monitoring.columns import Answers, Columns
 
 FAR = timedelta(days=366)
 """How far ahead of the pass payloads with a wrong clock are looked for."""
-
-
-class Log(PayloadLog, Protocol):
-    """The payload log with its outcomes."""
-
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
-        """The payloads of the window whose outcome is known, each with it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Payloads as arrays, one place each: features as they were logged (`raw`) and conformed (`rows`), outputs, entities and times.
-
-    Both frames also hold the entity where the version's schema names one. `outputs`: shaped as a scorer's, NaN where null. `problems`:
-    what was wrong with the rows, a sentence a column.
-    """
-
-    raw: "pd.DataFrame"
-    rows: "pd.DataFrame"
-    outputs: "npt.NDArray[np.float64]"
-    entities: tuple[str, ...]
-    times: tuple[datetime, ...]
-    problems: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.entities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +24,7 @@ class Gathered:
 
     `schema`: the version's, without what the log hides. `inputs`: the champion arm's answers, whatever version gave them; `own`: those of
     them that the version gave. `judged`: the window whose payloads are mature, None where none are; `mature`: the version's answers in
-    it whose outcome is known, and `truths`, those outcomes as they were told. `payloads` and `known`: every arm's and shadows too, for what
-    compares arms.
+    it whose outcome is known, and `truths`, those outcomes as they were told. `arms`: how many payloads of the window each arm answered.
     """
 
     schema: Schema
@@ -66,8 +34,7 @@ class Gathered:
     mature: Answers
     truths: tuple[str | float, ...] = ()
     judged: Window | None = None
-    payloads: tuple[Payload, ...] = ()
-    known: tuple[tuple[Payload, Outcome], ...] = ()
+    arms: Mapping[Arm, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
@@ -75,7 +42,7 @@ class Gathered:
 class Reader:
     """Reads the log for one model. `hidden`: features that are not logged as they were; `apart`: columns that are no features."""
 
-    log: Log
+    log: PayloadLog
     hidden: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
     maturity: timedelta = timedelta()
@@ -84,62 +51,36 @@ class Reader:
     def gather(self, model: str, number: int, schema: Schema, window: Window, at: datetime) -> Gathered:
         """The window's traffic, payloads with a wrong clock left out. Raises StoreUnavailable where the log does not answer."""
         self.log.ship()
-        found = self.log.read(model, window, shadows=True)
-        timely = tuple(payload for payload in found if not ahead(payload))
-        answered = [payload for payload in timely if payload.shadow_of is None]
-        asked = [payload for payload in answered if _answered(payload)]
         shown = replace(schema, columns=tuple(column for column in schema.columns if column.name not in self.hidden))
         # The latest window of the same length that is mature as a whole.
         judged = matured(Window(window.start - self.maturity, window.end), at, self.maturity)
-        joined = () if judged is None else self.log.joined(model, judged, shadows=True)
-        known = tuple((payload, outcome) for payload, outcome in joined if not ahead(payload))
-        mine = [(payload, outcome) for payload, outcome in known if _answered(payload) and payload.version == number]
+        told = {} if judged is None else self.log.told(model, judged)
+        seen = _Seen(number, window, judged, told, Columns(shown, self.hidden | self.apart))
+        for span in _spans(window, judged):
+            for some in self.log.stream(model, span):
+                for payload in some:
+                    seen.take_in(payload)
         return Gathered(
             schema=shown,
             traffic=Traffic(
-                rows=len(answered),
-                last=self._last(model, answered, window, at),
-                ahead=len(found) - len(timely) + sum(map(ahead, self.log.read(model, Window(at, at + FAR)))),
-                versions=Counter(payload.version for payload in asked if payload.version is not None),
+                rows=seen.rows,
+                last=seen.last or self._last(model, window, at),
+                ahead=seen.ahead + self.log.ahead(model, Window(at, at + FAR), CLOCK_TOLERANCE),
+                versions=seen.versions,
             ),
-            inputs=self.answers(asked, shown),
-            own=self.answers([payload for payload in asked if payload.version == number], shown),
-            mature=self.answers([payload for payload, _ in mine], shown),
-            truths=tuple(outcome.value for _, outcome in mine),
+            inputs=(inputs := seen.columns.answers(np.array(seen.inside, dtype=np.bool_))),
+            own=inputs.those(np.array(seen.own, dtype=np.bool_)),
+            mature=seen.columns.answers(np.array(seen.mature, dtype=np.bool_)),
+            truths=tuple(seen.truths),
             judged=judged,
-            payloads=timely,
-            known=known,
+            arms=seen.arms,
             problems=self._hidden(schema),
         )
 
-    def answers(self, payloads: Sequence[Payload], schema: Schema) -> Answers:
-        """The payloads as arrays."""
-        import pandas as pd
-
-        from driftgate.training.conform import conform_leniently
-
-        raw = pd.DataFrame.from_records([dict(payload.features) for payload in payloads], index=range(len(payloads)))
-        raw = raw.drop(columns=[name for name in raw.columns if name in self.hidden | self.apart])
-        whom = entities(payloads)
-        if schema.entity is not None:
-            raw[schema.entity] = list(whom)
-        rows, problems = conform_leniently(raw, schema)
-        return Answers(
-            raw=raw,
-            rows=rows[[name for name in (*schema.features, schema.entity) if name in rows.columns]],
-            outputs=outputs(payloads, schema),
-            entities=whom,
-            times=tuple(payload.event_time for payload in payloads),
-            problems=problems if len(payloads) else (),
-        )
-
-    def _last(self, model: str, answered: Sequence[Payload], window: Window, at: datetime) -> datetime | None:
-        if answered:
-            return answered[-1].event_time
+    def _last(self, model: str, window: Window, at: datetime) -> datetime | None:
         if self.silence is None or at - self.silence >= window.start:
             return None
-        before = [payload for payload in self.log.read(model, Window(at - self.silence, window.start)) if not ahead(payload)]
-        return before[-1].event_time if before else None
+        return self.log.latest(model, Window(at - self.silence, window.start), CLOCK_TOLERANCE)
 
     def _hidden(self, schema: Schema) -> tuple[str, ...]:
         hidden = [name for name in schema.features if name in self.hidden]
@@ -151,27 +92,62 @@ def ahead(payload: Payload) -> bool:
     return payload.event_time > payload.arrival_time + CLOCK_TOLERANCE
 
 
-def _answered(payload: Payload) -> bool:
-    return payload.shadow_of is None and payload.arm is Arm.CHAMPION
+@dataclass(slots=True)
+class _Seen:
+    """Payloads as they are read: counts of the window, and the champion arm's answers of window and judged window in columns.
+
+    `inside` and `mature`: for each place of the columns whether it belongs to the window, and to the version's mature answers; `own`: for
+    each that is inside, whether the version gave it.
+    """
+
+    number: int
+    window: Window
+    judged: Window | None
+    told: Mapping[str, str | float]
+    columns: Columns
+    rows: int = 0
+    ahead: int = 0
+    last: datetime | None = None
+    versions: Counter[int] = field(default_factory=Counter)
+    arms: Counter[Arm] = field(default_factory=Counter)
+    inside: list[bool] = field(default_factory=list)
+    own: list[bool] = field(default_factory=list)
+    mature: list[bool] = field(default_factory=list)
+    truths: list[str | float] = field(default_factory=list)
+
+    def take_in(self, payload: Payload) -> None:
+        """Counts the payload, and keeps what measurements need of it."""
+        inside = self.window.start <= payload.event_time < self.window.end
+        if ahead(payload):
+            self.ahead += inside
+            return
+        if inside:
+            self.rows, self.last = self.rows + 1, payload.event_time
+            self.arms[payload.arm] += 1
+        if payload.arm is not Arm.CHAMPION:
+            return
+        mine = payload.version == self.number
+        # What is told is of the judged window only.
+        truth = self.told.get(payload.prediction_id) if mine else None
+        if inside:
+            self.own.append(mine)
+            if payload.version is not None:
+                self.versions[payload.version] += 1
+        if truth is not None:
+            self.truths.append(truth)
+        if inside or truth is not None:
+            self.columns.add(payload)
+            self.inside.append(inside)
+            self.mature.append(truth is not None)
 
 
-def outputs(payloads: Sequence[Payload], schema: Schema) -> "npt.NDArray[np.float64]":
-    """What was answered, as a scorer's outputs: probabilities (rows, classes) or numbers (rows,); NaN where there is no such answer."""
-    if schema.task is Task.REGRESSION:
-        return np.array([_number(payload.output.prediction) for payload in payloads], dtype=np.float64)
-    nothing = (float("nan"),) * len(schema.classes)
-    found = [payload.output.probabilities for payload in payloads]
-    rows = [given if len(given) == len(nothing) else nothing for given in found]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(nothing))
-
-
-def _number(prediction: str | float) -> float:
-    return float("nan") if isinstance(prediction, str) else float(prediction)
-
-
-def entities(payloads: Sequence[Payload]) -> tuple[str, ...]:
-    """Whose each payload is; one without an entity is somebody of its own."""
-    return tuple(f"payload {payload.prediction_id}" if payload.entity_id is None else payload.entity_id for payload in payloads)
+def _spans(window: Window, judged: Window | None) -> Sequence[Window]:
+    """What is to be read, in order, nothing twice: the judged window never ends after the other."""
+    if judged is None:
+        return (window,)
+    if judged.end < window.start:
+        return judged, window
+    return (Window(min(judged.start, window.start), window.end),)
 
 
 def encoded(told: Sequence[str | float], schema: Schema) -> Sequence[float | int | None]:

@@ -1,17 +1,17 @@
 """One look at one window: each monitor's measurement and its judgement, side by side."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from driftgate.lifecycle.budget import monitor_level
 from driftgate.lifecycle.findings import Finding, Monitor
 from driftgate.lifecycle.judging import drift, inputs, live, shift
 from driftgate.lifecycle.measurements import DriftMeasurement
-from driftgate.lifecycle.measurements_live import LivePerformance
+from driftgate.lifecycle.measurements_live import Calibration, ConceptShift, LivePerformance, OutputsMeasurement, PerformanceOverTime
 from driftgate.lifecycle.verdicts import Verdict
+from driftgate.service.monitoring.columns import Answers
 from driftgate.service.monitoring.expecting import Expectation, matured
-from driftgate.service.monitoring.gathering import Answers, Gathered
+from driftgate.service.monitoring.gathering import Gathered
 from driftgate.service.monitoring.guarding import Guarded, Once
 from driftgate.service.monitoring.limits import limits
 from driftgate.service.monitoring.references import Reference, narrowed
@@ -136,10 +136,15 @@ class Look:
         return inputs.judged(inputs.Inputs(self.window.rows, self.window.lost, self.window.new, retyped, infinite))
 
     def _outputs(self) -> Iterable[Finding]:
+        return live.outputs(self.outputs, monitor_level(self._level, Monitor.OUTPUTS), self.table.monitoring.minimum_rows)
+
+    @Once
+    def outputs(self) -> OutputsMeasurement:
+        """What the version's own outputs look like beside the holdout's."""
         from driftgate.reports.live import outputs
 
-        own, asked, level = self.found.own, self.table.monitoring, monitor_level(self._level, Monitor.OUTPUTS)
-        measured = outputs.measure(
+        own, asked = self.found.own, self.table.monitoring
+        return outputs.measure(
             self.found.schema,
             own.outputs,
             self.reference.outputs,
@@ -149,7 +154,6 @@ class Look:
             entities=self._entities(own),
             times=list(own.times),
         )
-        return live.outputs(measured, level, asked.minimum_rows)
 
     @Once
     def performance(self) -> LivePerformance:
@@ -176,28 +180,53 @@ class Look:
         asked, level = self.table.monitoring, monitor_level(self._level, Monitor.PERFORMANCE)
         return live.performance(self.performance, self.reference.performance, asked.limits, asked.loss_growth, level, asked.minimum_rows)
 
-    def _calibration(self) -> Iterable[Finding]:
-        from driftgate.reports.live import calibration
+    @Once
+    def over_time(self) -> PerformanceOverTime:
+        """The same by period, for the page only."""
+        from driftgate.reports.live import performance
 
-        asked, mature = self.table.monitoring, self.found.mature
-        measured = calibration.measure(
+        mature = self.found.mature
+        return performance.over_time(
             self.found.schema,
             mature.outputs,
             self.found.truths,
-            seed=asked.seed,
+            times=list(mature.times),
+            threshold=self.version.threshold,
+            seed=self.table.monitoring.seed,
+            entities=self._entities(mature),
+        )
+
+    def _calibration(self) -> Iterable[Finding]:
+        return live.calibration(self.calibration, monitor_level(self._level, Monitor.CALIBRATION), self.table.monitoring.minimum_rows)
+
+    @Once
+    def calibration(self) -> Calibration:
+        """Whether its outputs meant what they said, on the matured outcomes."""
+        from driftgate.reports.live import calibration
+
+        mature = self.found.mature
+        return calibration.measure(
+            self.found.schema,
+            mature.outputs,
+            self.found.truths,
+            seed=self.table.monitoring.seed,
             entities=self._entities(mature),
             times=list(mature.times),
         )
-        return live.calibration(measured, monitor_level(self._level, Monitor.CALIBRATION), asked.minimum_rows)
 
     def _concept(self) -> Iterable[Finding]:
+        return live.concept(self.concept, self.table.monitoring.loss_growth, monitor_level(self._level, Monitor.CONCEPT_SHIFT))
+
+    @Once
+    def concept(self) -> ConceptShift:
+        """The growth of the loss in its parts."""
         from driftgate.reports import losses
         from driftgate.reports.live.matching import matched
         from driftgate.reports.shift import concept
 
         asked, mature, schema = self.table.monitoring, self.found.mature, self.found.schema
         rows = matched(schema, mature.outputs, self.found.truths)
-        measured = concept.decompose(
+        return concept.decompose(
             schema,
             self.reference.holdout,
             self.reference.losses,
@@ -206,22 +235,6 @@ class Look:
             seed=asked.seed,
             tolerated=live.CONCEPT_SHARE * asked.loss_growth,
         )
-        return live.concept(measured, asked.loss_growth, monitor_level(self._level, Monitor.CONCEPT_SHIFT))
 
     def _entities(self, answers: Answers) -> Any:
         return answers.entities if self.version.schema.entity or len(set(answers.entities)) < len(answers) else None
-
-    def draw(self, folder: Path) -> Mapping[str, str]:
-        """Evidently's page and the measurement as JSON in the folder, by format."""
-        from driftgate.reports.drift import evidently_report
-
-        both = self.drift.prediction is not None
-        return evidently_report.write(
-            self.drift,
-            self.reference.rows,
-            self.found.inputs.raw,
-            self.found.schema,
-            folder,
-            holdout_outputs=self.reference.outputs if both else None,
-            current_outputs=self.found.own.outputs if both else None,
-        )

@@ -67,6 +67,7 @@ SHAPES: Mapping[Monitor, Shape] = {
     Monitor.EXPECTED_PERFORMANCE: Shape("driftgate_expected_performance", "", "metric", "Performance as estimated without outcomes"),
     Monitor.CALIBRATION: Shape("driftgate_calibration", "", "metric", "Calibration on matured outcomes"),
     Monitor.IMPACT: Shape("driftgate_impact", "", "comparison", "Difference that the model makes"),
+    Monitor.CHALLENGER: Shape("driftgate_challenger", "", "duel", "Difference of challenger and champion"),
 }
 PARTS = {"value": "", "lower": ": lower bound", "upper": ": upper bound", "limit": ": limit of the alarm"}
 METHODS = frozenset({Monitor.DATA_DRIFT, Monitor.PREDICTION_DRIFT})

@@ -55,8 +55,10 @@ class Versions(Protocol):
 class Labels(Protocol):
     """The payload log's outcomes."""
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
-        """The payloads of the window whose outcome is known, each with it."""
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
+        """The payloads of the window whose outcome is known, each with it; `bare`: without features."""
         ...
 
 

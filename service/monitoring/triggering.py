@@ -12,6 +12,7 @@ from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.ports import Ledger, MonitoringBook, Registry
 from driftgate.lifecycle.triggers import Asking, Circumstances, Refusal, Terms, TrialResult, Trigger, about, asked, decide, held
+from driftgate.lifecycle.weighing import Tick, Weighing
 from driftgate.service import asking as wishes
 from driftgate.service.monitoring.refusals import last_refusal
 from driftgate.service.monitoring.trial import Labels, Trials
@@ -19,7 +20,7 @@ from driftgate.service.settings import Settings
 from driftgate.service.settings_monitoring import TriggersTable
 
 ACTOR = "driftgate"
-KIND = "retrain"
+KIND, WEIGHING = "retrain", "weighing"
 
 ATTEMPTS = 20
 MOST = 10_000
@@ -79,23 +80,44 @@ class Triggering:
         self._trials = trials
         self._clock = clock
 
-    def consider(self, found: Pass) -> Trigger | None:
-        """What follows from a pass, written down and, where it fired, queued; None where nothing in it asks for a retrain.
+    def consider(self, found: Pass) -> Trigger | Weighing | None:
+        """As `weigh`; where that takes a trial refit, the job that weighs, queued: a fit must not hold up the passes that wait."""
+        return self._deferred(found) or self.weigh(found)
 
-        The same pass again finds the first consideration, and queues the same job.
+    def scheduled(self, model: str, tick: datetime) -> Trigger | Weighing | None:
+        """The same of a tick of `triggers.schedule`."""
+        wish = Tick(model, tick.astimezone(UTC))
+        return self._deferred(wish) or self.weigh(wish)
+
+    def weigh(self, wish: Pass | Tick) -> Trigger | None:
+        """What follows from a pass or tick, written down and, where it fired, queued; None where nothing in it asks for a retrain.
+
+        The same pass again finds the first consideration, and queues the same job. None, too, for a tick of a model that was never
+        trained: the first version is a person's.
         """
-        table = self._table(found.model)
-        if not table.on and table.new_labels is None:
-            return None
-        asking = Asking(found.model, found.at, found.version, found.id, found.findings, found.judged)
-        return self._weighed(_id("pass", found.id), asking, table)
+        asking = self._asking(wish)
+        return None if asking is None else self._weighed(_named(wish), asking, self._table(wish.model))
 
-    def scheduled(self, model: str, tick: datetime) -> Trigger | None:
-        """What follows from a tick of `triggers.schedule`; None for a model that was never trained: the first version is a person's."""
-        if not self._registry.versions(model):
+    def _asking(self, wish: Pass | Tick) -> Asking | None:
+        table = self._table(wish.model)
+        if isinstance(wish, Pass):
+            idle = not table.on and table.new_labels is None
+            return None if idle else Asking(wish.model, wish.at, wish.version, wish.id, wish.findings, wish.judged)
+        return Asking(wish.model, wish.at, self._ledger.champion(wish.model), due=wish.at) if self._registry.versions(wish.model) else None
+
+    def _deferred(self, wish: Pass | Tick) -> Weighing | None:
+        """The job, queued, where only a trial is left to decide; None where it can be decided at once, or was decided before."""
+        asking, table = self._asking(wish), self._table(wish.model)
+        if asking is None or asking.version is None or not table.trial:
             return None
-        asking = Asking(model, tick.astimezone(UTC), self._ledger.champion(model), due=tick.astimezone(UTC))
-        return self._weighed(_id("schedule", model, asking.at.isoformat()), asking, self._table(model))
+        if any(trigger.id == _named(wish) for trigger in self._book.triggers(wish.model, limit=RECENT)):
+            return None
+        terms, last = _terms(table), self._last_retrain(wish.model)
+        asking = self._with_labels(asking, last, table)
+        if not asked(asking, terms) or held(asking, self._circumstances(asking, last, table), terms):
+            return None
+        reference = wish.id if isinstance(wish, Pass) else wish
+        return Weighing(self._queue.enqueue(WEIGHING, f"weighing-{_named(wish)}", reference))
 
     def resume(self, now: datetime) -> Sequence[str]:
         """The ids of retrains that were written down and not queued, because a process died in between; queued now."""
@@ -152,7 +174,7 @@ class Triggering:
         count, end, span = 0, window.end, timedelta(days=1)
         while end > window.start and count < enough:
             start = max(window.start, end - span)
-            count += len(self._labels.joined(model, Window(start, end)))
+            count += len(self._labels.joined(model, Window(start, end), bare=True))
             end, span = start, span * 2
         return count
 
@@ -216,6 +238,10 @@ class Triggering:
 def _terms(table: TriggersTable) -> Terms:
     cooldown, patience = timedelta(days=table.cooldown_days), timedelta(days=table.retry_days)
     return Terms(table.on, table.new_labels, cooldown, table.monthly_budget, table.retry_share, patience)
+
+
+def _named(wish: Pass | Tick) -> str:
+    return _id("pass", wish.id) if isinstance(wish, Pass) else _id("schedule", wish.model, wish.at.isoformat())
 
 
 def _id(*parts: str) -> str:

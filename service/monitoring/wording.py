@@ -2,21 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from driftgate.lifecycle.alarms import Kind, News
-from driftgate.lifecycle.findings import Assumption, Finding, Monitor, Pass, Reading
+from driftgate.lifecycle.findings import ASSUMED, Finding, Monitor, Pass, Reading
 from driftgate.lifecycle.messages import Notice
+from driftgate.lifecycle.triggers import Trigger
 
 MOST = 20
 """Alarms of a kind that a message describes; the others are named."""
 
 LONGEST_TITLE = 160
-
-ASSUMED: Mapping[Assumption, str] = {
-    Assumption.CORRUPT: "if the values are corrupt",
-    Assumption.MOVED: "if the population moved",
-    Assumption.CALIBRATED: "if its probabilities mean what they meant",
-}
 
 ADVICE: Mapping[Monitor, str] = {
     Monitor.TRAFFIC: "see whether callers reach the service and whether the outbox is shipped (driftgate status, /metrics)",
@@ -30,6 +26,7 @@ ADVICE: Mapping[Monitor, str] = {
     Monitor.EXPECTED_PERFORMANCE: "an estimate without outcomes: bring outcomes forward, and judge by those",
     Monitor.CALIBRATION: "do not trust the probabilities as they are: recalibrate (recalibration) or retrain",
     Monitor.IMPACT: "look at what is done with the predictions, then at the arms; the heuristic may serve meanwhile",
+    Monitor.CHALLENGER: "end the challenge (driftgate challenge --stop), or wait for its outcomes; a retrain does not mend it",
 }
 
 _HEADINGS = ((Kind.RAISED, "New"), (Kind.REMINDED, "Still on"), (Kind.RECOVERED, "Passed again"), (Kind.CLOSED, "Closed"))
@@ -45,6 +42,53 @@ def digest(parts: Sequence[Notice], at: datetime) -> tuple[str, str]:
     models = ", ".join(sorted({part.model for part in parts if part.model}))
     title = f"Driftgate, digest of {instant(at)}: {_counted(len(parts), 'message')} ({models})"
     return _clipped(title), "\n\n".join(f"== {part.title}\n{part.body}" for part in parts)
+
+
+def started(trigger: Trigger, address: str | None) -> tuple[str, str]:
+    """Title and plain text of a retrain that a trigger started."""
+    causes = ", ".join(cause.value for cause in trigger.causes)
+    lines = [
+        f"{_whose(trigger)}, {instant(trigger.at)}: a retrain was started.",
+        "",
+        "Why:",
+        *(f"- {reason}" for reason in trigger.reasons),
+        "",
+        f"Job: {address or ''}/v1/jobs/{trigger.job_id}",
+        "It ends in a candidate, which serves nothing before it is promoted. You are told when it ends.",
+    ]
+    return _clipped(f"{_whose(trigger)}: retrain started: {causes}"), "\n".join(lines)
+
+
+def ended(trigger: Trigger, result: Mapping[str, Any] | None, error: str | None) -> tuple[str, str]:
+    """Title and plain text of what became of it: `result` is the job's document, None where it failed, as `error` says."""
+    asked = f"It was asked for at {instant(trigger.at)} by {', '.join(cause.value for cause in trigger.causes)} (job {trigger.job_id})."
+    if result is None:
+        said = error or "nobody knows why"
+        advice = "Until it can be repaired nothing changes: what serves goes on. Then run driftgate retrain."
+        return _clipped(f"{trigger.model}: retrain failed: {said}"), "\n".join((f"The retrain failed: {said}", asked, advice))
+    number = result["version"]
+    metrics = [f"{name} {value:.4g}" for name, value in sorted(result["metrics"].items()) if isinstance(value, int | float)]
+    lines = (
+        f"Version {number} of {trigger.model} is a candidate. On its holdout: {', '.join(metrics) or 'nothing was measured'}.",
+        asked,
+        f"What to do: driftgate gate {number} --model {trigger.model} says whether it may serve; driftgate promote {number} asks for it.",
+    )
+    return _clipped(f"{trigger.model}: retrain done: version {number} is a candidate"), "\n".join(lines)
+
+
+def better(found: Pass, finding: Finding) -> tuple[str, str]:
+    """Title and plain text of a challenger that is surely better than the champion."""
+    challenger, _, duel = finding.name.partition("/")
+    lines = (
+        f"{_who(found)} is surely worse than its challenger, version {challenger}, by {duel}: {_measured(finding)}",
+        *(f"  {reason}" for reason in finding.reasons),
+        f"What to do: driftgate promote {challenger} asks for it; promotion judges on evidence of its own.",
+    )
+    return _clipped(f"{_who(found)}: challenger {challenger} is surely better"), "\n".join(lines)
+
+
+def _whose(trigger: Trigger) -> str:
+    return trigger.model if trigger.version is None else f"{trigger.model} version {trigger.version}"
 
 
 def instant(at: datetime) -> str:

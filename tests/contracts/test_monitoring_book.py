@@ -156,6 +156,29 @@ def test_what_is_pruned_of_one_model_stays_of_the_others(book):
     assert {notice.id for notice in book.notices()} == {"other"}
 
 
+# Messages that no pass makes
+
+
+def test_what_is_told_waits_to_be_sent_and_is_told_once(book):
+    book.tell([a_notice("n1", pass_id=None), a_notice("n2", sending=Sending.GATHERING)])
+    book.tell([a_notice("n1", title="another"), a_notice("n3")])
+    book.tell([])
+
+    assert {notice.id: notice.sending for notice in book.notices()} == {
+        "n1": Sending.WAITING, "n2": Sending.GATHERING, "n3": Sending.WAITING,
+    }  # fmt: skip
+    assert [notice.title for notice in book.notices() if notice.id == "n1"] == [a_notice().title]
+    assert book.alarms(MODEL) == Alarms(MODEL)
+
+
+def test_what_was_told_and_claimed_is_not_told_anew(book):
+    book.tell([a_notice()])
+    book.claim(NOON, NOON + HOUR)
+    book.tell([a_notice()])
+
+    assert [notice.attempts for notice in book.notices()] == [1]
+
+
 # Alarms
 
 

@@ -1,6 +1,7 @@
 """What every payload log does: the fake, and the durable one over each database."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -185,3 +186,68 @@ def test_a_heuristic_s_payload_is_of_no_version(log):
 
     assert [payload.version for payload in log.read(MODEL, a_window())] == [None, 1]
     assert [payload.prediction_id for payload in log.read(MODEL, a_window(), version=1)] == ["b"]
+
+
+SPAN = a_window()
+MINUTE = timedelta(minutes=1)
+TOLERANCE = 5 * MINUTE
+
+
+def at(name: str, minutes: float, late: float = 0.0, **changes: object):
+    """An answer of that minute of the window, which arrives so many minutes later."""
+    when = SPAN.start + minutes * MINUTE
+    return a_payload(name, event_time=when, arrival_time=when + late * MINUTE, **changes)
+
+
+def shipped(log, *payloads):
+    log.append(payloads)
+    log.ship()
+
+
+def test_a_bare_payload_is_the_same_without_its_features(log):
+    given = [at("a", 1), at("b", 2, version=2, arm=Arm.CHALLENGER, shadow_of="a")]
+    shipped(log, *given)
+    log.record([an_outcome("a")])
+
+    read = log.read(MODEL, SPAN, shadows=True, bare=True)
+
+    assert list(read) == [replace(payload, features={}) for payload in given]
+    assert [payload for payload, _ in log.joined(MODEL, SPAN, shadows=True, bare=True)] == list(read)
+
+
+def test_what_streams_is_what_is_read_by_time(log):
+    given = [at(f"p{place}", place) for place in range(5)]
+    shipped(log, *given, at("s", 2, shadow_of="p1"), at("other", 2, model="other"), at("late", 60 * 25))
+
+    streamed = [payload for some in log.stream(MODEL, SPAN) for payload in some]
+
+    assert streamed == given == list(log.read(MODEL, SPAN))
+    assert sum(len(some) for some in log.stream(MODEL, SPAN, shadows=True)) == 6
+    assert list(log.stream(MODEL, Window(SPAN.end, SPAN.end + MINUTE))) == []
+
+
+def test_what_is_told_are_the_outcomes_in_force_of_the_answers_by_name_or_entity(log):
+    shipped(log, at("a", 1), at("b", 2, entity_id="c2"), at("c", 3, entity_id="c3"), at("s", 1, shadow_of="a"), at("out", 60 * 25))
+    log.record([an_outcome("a", "no"), an_outcome("out", "yes")])
+    log.record([an_outcome("a", "yes", observed_at=NOON + 3 * MINUTE)])
+    log.record([an_outcome(None, "no", entity_id="c2", observed_at=SPAN.start + 4 * MINUTE)])
+
+    told = log.told(MODEL, SPAN)
+
+    assert dict(told) == {"a": "yes", "b": "no"}
+    assert dict(told) == {payload.prediction_id: outcome.value for payload, outcome in log.joined(MODEL, SPAN)}
+
+
+def test_the_latest_answer_is_the_newest_one_with_a_right_clock(log):
+    shipped(log, at("a", 1), at("b", 5, late=-4), at("wrong", 9, late=-6), at("s", 8, shadow_of="a"))
+
+    assert log.latest(MODEL, SPAN, TOLERANCE) == SPAN.start + 5 * MINUTE
+    assert log.latest(MODEL, Window(SPAN.start, SPAN.start + MINUTE), TOLERANCE) is None
+    assert log.latest("other", SPAN, TOLERANCE) is None
+
+
+def test_answers_with_a_wrong_clock_are_counted(log):
+    shipped(log, at("a", 1), at("b", 5, late=-5), at("wrong", 9, late=-5.1), at("s", 8, late=-60, shadow_of="a"))
+
+    assert log.ahead(MODEL, SPAN, TOLERANCE) == 1
+    assert log.ahead(MODEL, Window(SPAN.start, SPAN.start + 9 * MINUTE), TOLERANCE) == 0

@@ -28,5 +28,6 @@ def test_days_without_drift_raise_no_alarm_and_every_monitor_has_judged(tmp_path
     assert found.level == pytest.approx(pass_level(year.BUDGET, 365.25))
     assert len(found.seconds) == DAYS
     assert found.problems == []
-    assert {monitor.value for monitor in Monitor} == set(found.judged)
+    # Nobody challenges in that year.
+    assert {monitor.value for monitor in Monitor} - {Monitor.CHALLENGER} == set(found.judged)
     assert len(found.raised) <= (1 if os.environ.get("DRIFTGATE_SOAK") == "1" else 0), found.raised

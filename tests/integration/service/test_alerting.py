@@ -163,6 +163,19 @@ def test_another_version_closes_what_the_old_one_raised(chat, book, tmp_path):
     assert "closed, because version 3 took over; it was on since 2026-03-01 12:00 UTC" in chat.requests[1][1]["message"]
 
 
+def test_a_challenger_that_is_surely_better_is_told_once_and_is_no_alarm(chat, book, tmp_path):
+    told = alerting(tmp_path, book, f"channels = ['{hook(chat)}']")
+    won = a_finding("2/arms/outcome", Verdict.PASS, Monitor.CHALLENGER, reasons=("the challenger is surely better than the champion",))
+
+    for day in range(3):
+        told.take_in(a_day(day, won))
+        told.deliver_pending(NOON + day * DAY)
+
+    assert sent(chat) == ["churn version 1: challenger 2 is surely better"]
+    assert "driftgate promote 2" in chat.requests[0][1]["message"]
+    assert book.alarms("churn").firing == ()
+
+
 def test_recoveries_are_left_out_where_nobody_wants_them(chat, book, tmp_path):
     told = alerting(tmp_path, book, f"channels = ['{hook(chat)}']\nrecovery = false")
 

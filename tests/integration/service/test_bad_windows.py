@@ -16,9 +16,8 @@ from driftgate.lifecycle.versions import Version
 from driftgate.service.metering import WindowMeter
 from driftgate.service.settings import load
 from tests.builders import NOON, a_payload, a_schema, a_version, an_outcome
-from tests.fakes import FakeExaminer
+from tests.fakes import FakeExaminer, FakePayloadLog
 from tests.integration.service.test_watching import ROWS, SETTINGS, WINDOW, Scene, Shelf, frame, of
-from tests.unit.service.monitoring.test_gathering import JoinedLog
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +85,7 @@ class Customers(Shelf):
 def test_a_few_callers_who_come_back_are_drift_only_where_rows_count_as_independent(scene: Scene) -> None:
     few, scene.shelf = frame(20, 11), Customers()
     found = scene.answered(pd.concat([few] * (ROWS // 20), ignore_index=True))
-    scene.log = JoinedLog()
+    scene.log = FakePayloadLog()
     scene.log.append([replace(payload, entity_id=f"c{place % 20}") for place, payload in enumerate(found)])
     scene.log.ship()
 

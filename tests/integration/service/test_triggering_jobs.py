@@ -70,7 +70,7 @@ def test_many_passes_at_once_start_one_retrain_and_the_others_say_why_not(book, 
 
     def consider(number: int) -> None:
         ready.wait()
-        done.append(desk.consider(a_pass(f"pass-{number}", a_finding())))
+        done.append(desk.weigh(a_pass(f"pass-{number}", a_finding())))
 
     threads = [threading.Thread(target=consider, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -96,12 +96,12 @@ def test_a_crash_between_writing_down_and_queueing_is_made_good(book, jobs, tmp_
 
     monkeypatch.setattr(jobs, "enqueue", killed)
     with pytest.raises(Killed):
-        desk.consider(a_pass("p1", a_finding()))
+        desk.weigh(a_pass("p1", a_finding()))
     monkeypatch.undo()
 
     (trigger,) = book.triggers(MODEL)
     assert trigger.fired
     assert jobs.unfinished("retrain") == []
     assert desk.resume(NOON) == [trigger.id]
-    assert desk.consider(a_pass("p1", a_finding())) == trigger
+    assert desk.weigh(a_pass("p1", a_finding())) == trigger
     assert [job_id for job_id, _ in jobs.unfinished("retrain")] == [trigger.job_id]

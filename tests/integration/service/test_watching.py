@@ -13,16 +13,18 @@ import pytest
 from driftgate.lifecycle.errors import DigestMismatch
 from driftgate.lifecycle.findings import Finding, Monitor
 from driftgate.lifecycle.judging import expected_loss
-from driftgate.lifecycle.payloads import Output, Payload, Window
-from driftgate.lifecycle.ports import Scorer, Watched
+from driftgate.lifecycle.ledger import Kind
+from driftgate.lifecycle.payloads import Arm, Output, Payload, Window
+from driftgate.lifecycle.ports import Scorer
+from driftgate.lifecycle.ports_watching import Watched
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.lifecycle.versions import Version
 from driftgate.service.monitoring.watching import PayloadWatch
 from driftgate.service.settings import load
-from tests.builders import NOON, a_payload, a_schema, a_version, an_outcome
-from tests.fakes import FakeExaminer, FakeLedger
+from tests.builders import NOON, a_payload, a_schema, a_version, an_event, an_outcome
+from tests.fakes import FakeExaminer, FakeLedger, FakePayloadLog
 from tests.filed import filed
-from tests.unit.service.monitoring.test_gathering import JoinedLog
+from tests.unit.reports.impact.traffic import arm_rows
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +100,8 @@ class Scene:
 
     folder: Path
     shelf: Shelf = field(default_factory=Shelf)
-    log: JoinedLog = field(default_factory=JoinedLog)
+    log: FakePayloadLog = field(default_factory=FakePayloadLog)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
     off: str = QUICK
     html: str = "never"
 
@@ -126,7 +129,7 @@ class Scene:
     def look(self) -> Watched:
         settings = SETTINGS.replace("OFF", self.off).replace("HTML", self.html)
         (self.folder / "driftgate.toml").write_text(settings, encoding="utf-8")
-        watch = PayloadWatch(load(self.folder, {}), self.shelf, self.log, FakeExaminer(), FakeLedger())
+        watch = PayloadWatch(load(self.folder, {}), self.shelf, self.log, FakeExaminer(), self.ledger)
         return watch.look(a_version(), "pass-1", NOON, WINDOW, 0.05)
 
 
@@ -261,12 +264,104 @@ def test_repeated_outcomes_count_once(scene: Scene) -> None:
     assert of(scene.look(), Monitor.PERFORMANCE)["loss_growth"].rows == ROWS
 
 
+def page_of(seen: Watched) -> str:
+    assert seen.folder is not None
+    return (Path(seen.folder) / seen.files["html"]).read_text(encoding="utf-8")
+
+
 def test_the_page_is_drawn_where_something_alarms(scene: Scene) -> None:
     rows = frame(ROWS, 3)
-    scene.answered(rows.assign(score=rows["score"] * 0.4 + 0.6))
+    payloads = scene.answered(rows.assign(score=rows["score"] * 0.4 + 0.6))
+    scene.log.record([an_outcome(each.prediction_id, told) for each, told in zip(payloads, rows["churned"], strict=True)])
     scene.html = "alarm"
 
     seen = scene.look()
 
-    assert seen.folder is not None
-    assert "<!doctype html>" in (Path(seen.folder) / seen.files["html"]).read_text(encoding="utf-8").lower()
+    text = page_of(seen)
+    assert "<!doctype html>" in text.lower()
+    for part in ("Monitoring of churn", "Performance over time", "Reliability curve", "Outputs over time", "Drift of churn"):
+        assert part in text
+    assert text.count("data:image/png;base64,") == 3
+    assert text.count("<td>prediction_drift</td>") == 1
+    assert "plotly" in text.lower()
+    assert "domain_shift" not in text
+    assert "concept_shift is not watched (monitoring.off)" in text
+    assert "No version challenges." in text
+    assert "The heuristic answered nobody" in text
+    assert set(seen.files) == {"html", "json"}
+    assert seen.problems == ()
+
+
+def test_a_page_of_silence_says_what_is_missing(scene: Scene) -> None:
+    scene.html = "always"
+
+    seen = scene.look()
+
+    text = page_of(seen)
+    for said in ("Nobody was answered in this window.", "No outcome of what this version answered has matured yet."):
+        assert said in text
+    assert "data:image" not in text
+    assert (set(seen.files), seen.problems) == ({"html"}, ())
+
+
+def test_what_cannot_be_drawn_costs_its_part_of_the_page(scene: Scene) -> None:
+    scene.answered(frame(ROWS, 3))
+    scene.look()
+    scene.shelf.gone.add("snapshot")
+    scene.html = "always"
+
+    seen = scene.look()
+
+    text = page_of(seen)
+    assert "This could not be drawn: outputs over time could not be drawn: the snapshot is not the one registered" in text
+    assert "Drift of churn" in text
+    assert any(problem.startswith("Evidently's plots are not on the page") for problem in seen.problems)
+
+
+def test_nothing_is_drawn_where_nobody_wants_a_page(scene: Scene) -> None:
+    rows = frame(ROWS, 3)
+    scene.answered(rows.assign(score=rows["score"] * 0.4 + 0.6))
+
+    seen = scene.look()
+
+    assert (seen.folder, dict(seen.files)) == (None, {})
+    assert not list(scene.folder.rglob("*.html"))
+    assert not list(scene.folder.rglob("*.png"))
+
+
+def challenged(scene: Scene, champion: float, challenger: float) -> Watched:
+    """A look at a challenge that began thirty days before noon, on entities of both arms."""
+    began = NOON - timedelta(days=30)
+    scene.ledger.clock = lambda: began
+    scene.ledger.append(an_event(Kind.CHALLENGED, "c1", {"version": 2, "shadow_only": False}))
+    arms = ((Arm.CHAMPION, champion, 1), (Arm.CHALLENGER, challenger, 2))
+    pairs = [pair for arm, good, version in arms for pair in arm_rows(arm, good, 600, version=version, days=29, start=began)]
+    scene.log.append([payload for payload, _ in pairs])
+    scene.log.ship()
+    scene.log.record([outcome for _, outcome in pairs])
+    return scene.look()
+
+
+@pytest.mark.parametrize(("champion", "challenger", "verdict"), [(0.75, 0.55, Verdict.FAIL), (0.55, 0.75, Verdict.PASS)])
+def test_a_challenger_that_is_surely_worse_alarms_and_one_that_is_better_is_told(
+    scene: Scene, champion: float, challenger: float, verdict: Verdict
+) -> None:
+    scene.html = "always"
+
+    seen = challenged(scene, champion, challenger)
+
+    duel = of(seen, Monitor.CHALLENGER)["2/arms/outcome"]
+    assert (duel.verdict, duel.level) == (verdict, 0.05)
+    assert f"surely {'worse' if verdict is Verdict.FAIL else 'better'}" in page_of(seen)
+    assert "challenger-arms-outcome" in page_of(seen)
+
+
+def test_a_pass_says_what_it_asks_for_and_a_challenge_that_ended_is_no_part_of_it(scene: Scene) -> None:
+    seen = challenged(scene, 0.6, 0.6)
+    scene.ledger.append(an_event(Kind.CHALLENGED, "c2", {"version": None, "shadow_only": False}))
+    after = scene.look()
+
+    challenges = [next(each for each in found.asked if each.monitor is Monitor.CHALLENGER) for found in (seen, after)]
+    assert "2/arms/outcome" in challenges[0].names
+    assert (challenges[1].names, challenges[1].words) == ((), "no version challenges")
+    assert not of(after, Monitor.CHALLENGER)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftgate.lifecycle.alarms import Alarms, Kind, News, fold
-from driftgate.lifecycle.findings import Finding, Monitor, Pass
+from driftgate.lifecycle.findings import Asked, Finding, Monitor, Pass
 from driftgate.lifecycle.verdicts import Verdict
 from tests.builders import MODEL, NOON, a_finding, a_pass
 
@@ -74,6 +74,51 @@ def test_another_version_closes_the_alarms_of_the_one_before_and_says_so():
     assert kinds(news) == ["raised c0", "raised c1", "closed c0", "closed c1", "raised c0"]
     assert {each.state.words for each in news if each.kind is Kind.CLOSED} == {"version 3 took over"}
     assert [(state.subject, state.version) for state in alarms.firing] == [("data_drift/c0", 3)]
+
+
+def asks_only(*names: str, monitor: Monitor = Monitor.DATA_DRIFT) -> tuple[Asked, ...]:
+    return (Asked(monitor, names, "the column is gone"),)
+
+
+def test_what_is_not_asked_for_any_more_is_closed_and_says_why():
+    alarms, news = told([a_day(1, FAIL, FAIL), a_day(2, asked=asks_only("c1"))])
+
+    assert kinds(news) == ["raised c0", "raised c1", "closed c0"]
+    assert news[-1].state.words == "it is no longer measured: the column is gone"
+    assert [state.finding.name for state in alarms.firing] == ["c1"]
+
+
+@pytest.mark.parametrize("verdicts", [(), (UNDECIDED,), (Verdict.NOT_APPLICABLE,)])
+def test_a_pass_that_could_not_measure_what_it_asks_for_ends_nothing(verdicts):
+    alarms, news = told([a_day(1, FAIL), a_day(2, *verdicts, asked=asks_only("c0"))])
+
+    assert kinds(news) == ["raised c0"]
+    assert len(alarms.firing) == 1
+
+
+def test_a_metric_that_is_told_without_its_limit_is_closed():
+    _, news = told([a_day(1, FAIL), a_day(2, Verdict.NOT_APPLICABLE, asked=asks_only())])
+
+    assert kinds(news) == ["raised c0", "closed c0"]
+
+
+def test_what_old_rows_still_show_counts_as_measured():
+    _, news = told([a_day(1, FAIL), a_day(2, FAIL, asked=asks_only()), a_day(3, PASS, asked=asks_only())])
+
+    assert kinds(news) == ["raised c0", "recovered c0"]
+
+
+def test_a_monitor_that_a_pass_says_nothing_of_keeps_its_alarms():
+    _, news = told([a_day(1, FAIL), a_day(2, asked=asks_only(monitor=Monitor.PERFORMANCE))])
+
+    assert kinds(news) == ["raised c0"]
+
+
+def test_what_is_asked_for_again_is_a_new_alarm():
+    alarms, news = told([a_day(1, FAIL), a_day(2, asked=asks_only()), a_day(3, FAIL, asked=asks_only("c0"))])
+
+    assert kinds(news) == ["raised c0", "closed c0", "raised c0"]
+    assert alarms.firing[0].since == NOON + 3 * DAY
 
 
 def test_a_champion_that_goes_leaves_no_alarm_of_its_own():

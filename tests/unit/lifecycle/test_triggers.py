@@ -13,7 +13,7 @@ from driftgate.lifecycle.verdicts import Verdict
 from tests.builders import MODEL, NOON, a_finding
 
 DAY = timedelta(days=1)
-EVERY = tuple(monitor for monitor in Monitor if monitor not in (Monitor.TRAFFIC, Monitor.INPUTS))
+EVERY = tuple(monitor for monitor in Monitor if monitor not in (Monitor.TRAFFIC, Monitor.INPUTS, Monitor.CHALLENGER))
 TERMS = Terms(on=EVERY, new_labels=1_000, cooldown=7 * DAY, monthly_budget=4)
 FREE = Circumstances()
 

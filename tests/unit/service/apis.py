@@ -18,6 +18,7 @@ from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.ports import Report, Scorer
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
+from driftgate.lifecycle.weighing import Tick
 from driftgate.service.application import Application
 from driftgate.service.bootstrap import arrangements
 from driftgate.service.database import connect
@@ -132,6 +133,10 @@ class FakeTriggers:
 
     def scheduled(self, model: str, tick: datetime) -> Trigger | None:
         self.considered.append(f"{model} {tick.isoformat()}")
+        return self.wanted
+
+    def weigh(self, asking: Pass | Tick) -> Trigger | None:
+        self.considered.append(asking.model)
         return self.wanted
 
     def resume(self, _: datetime) -> Sequence[str]:

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -7,22 +7,13 @@ import pytest
 
 from driftgate.lifecycle.payloads import Arm, Outcome, Output, Payload, Window
 from driftgate.lifecycle.schema import Task
-from driftgate.service.monitoring.gathering import Gathered, Reader, encoded, outputs
+from driftgate.service.monitoring.columns import outputs
+from driftgate.service.monitoring.gathering import Gathered, Reader, encoded
 from tests.builders import MODEL, NOON, a_payload, a_schema, an_outcome
 from tests.fakes import FakePayloadLog
 
 DAY = timedelta(days=1)
 WINDOW = Window(NOON - 7 * DAY, NOON)
-
-
-@dataclass
-class JoinedLog(FakePayloadLog):
-    """The fake with outcomes by prediction id."""
-
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
-        told = {outcome.prediction_id: outcome for several in self.outcomes.values() for outcome in several}
-        found = self.read(model, window, version, shadows=shadows)
-        return [(payload, told[payload.prediction_id]) for payload in found if payload.prediction_id in told]
 
 
 def logged(name: str, ago: timedelta, **changes: object) -> Payload:
@@ -31,7 +22,7 @@ def logged(name: str, ago: timedelta, **changes: object) -> Payload:
 
 
 def gathered(*payloads: Payload, outcomes: Sequence[Outcome] = (), at: datetime = NOON, **reading: object) -> Gathered:
-    log = JoinedLog()
+    log = FakePayloadLog()
     log.append(payloads)
     log.ship()
     log.record(outcomes)
@@ -49,7 +40,7 @@ def test_inputs_are_of_the_champions_arm_and_outputs_of_the_champion_only() -> N
 
     assert (len(found.inputs), len(found.own), found.traffic.rows) == (2, 1, 4)
     assert found.traffic.versions == {1: 1, 9: 1}
-    assert len(found.payloads) == 5
+    assert found.arms == {Arm.CHAMPION: 2, Arm.HEURISTIC: 1, Arm.CHALLENGER: 1}
 
 
 def test_the_windows_end_is_exclusive() -> None:
@@ -80,7 +71,8 @@ def test_outcomes_come_from_the_latest_window_that_is_mature_as_a_whole() -> Non
 
     assert found.judged == Window(NOON - 10 * DAY, NOON - 3 * DAY)
     assert (found.mature.entities, found.truths) == (("c1", "c1"), ("yes", "yes"))
-    assert [payload.prediction_id for payload, _ in found.known] == ["old", "ripe"]
+    assert found.mature.times == (NOON - 8 * DAY, NOON - 4 * DAY)
+    assert found.inputs.times == (NOON - 4 * DAY, NOON - DAY)
 
 
 def test_what_the_log_hides_is_not_watched_and_that_is_said() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftgate.lifecycle.findings import Assumption, Finding, Monitor, Pass, Reading
+from driftgate.lifecycle.findings import Asked, Assumption, Finding, Monitor, Pass, Reading
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.verdicts import Estimate, Verdict
 from driftgate.service.monitoring.stored import read, written
@@ -34,7 +34,9 @@ FINDINGS = st.builds(
 
 @given(st.lists(FINDINGS, max_size=3), st.none() | st.just(a_window()), st.none() | st.integers(1, 9))
 def test_what_was_written_is_read_as_it_was(findings, judged, version):
-    found = a_pass("p1", *findings, judged=judged, version=version)
+    found = a_pass(
+        "p1", *findings, judged=judged, version=version, asked=(Asked(Monitor.IMPACT, ("decay",), "why"), Asked(Monitor.TRAFFIC, (), ""))
+    )
 
     text = written(found)
 

@@ -16,6 +16,7 @@ from driftgate.lifecycle.ports import MonitoringBook
 from driftgate.lifecycle.triggers import Cause, Prospect, TrialResult, Trigger
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.lifecycle.versions import RetrainRequest
+from driftgate.lifecycle.weighing import Tick, Weighing
 from driftgate.service.durable.jobs import Job
 from driftgate.service.monitoring.triggering import REMEMBERED, Triggering
 from driftgate.service.settings import load
@@ -61,8 +62,10 @@ class Labels:
     times: list[datetime] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
 
-    def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:
-        assert (version, shadows) == (None, False)
+    def joined(
+        self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, bare: bool = False
+    ) -> Sequence[tuple[Payload, Outcome]]:
+        assert (version, shadows, bare) == (None, False, True)
         self.windows.append(window)
         return [(a_payload(model=model), an_outcome()) for time in self.times if window.start <= time < window.end]
 
@@ -109,7 +112,10 @@ class Desk:
         )  # fmt: skip
 
     def consider(self, found: Pass) -> Trigger | None:
-        return self.ask().consider(found)
+        return self.ask().weigh(found)
+
+    def scheduled(self, tick: datetime, model: str = MODEL) -> Trigger | None:
+        return self.ask().weigh(Tick(model, tick))
 
 
 @pytest.fixture
@@ -220,11 +226,11 @@ def test_the_cooldown_counts_from_the_last_retrain_whoever_asked_for_it(desk):
 
 def test_a_triggered_retrain_counts_from_its_trigger_and_not_from_the_version_it_made(desk):
     desk.triggers = "schedule = '0 12 * * 0'"
-    first = desk.ask().scheduled(MODEL, NOON)
+    first = desk.scheduled(NOON)
     desk.queue.end(first.job_id, version=2)
     desk.add(2, NOON + 3 * HOUR)
 
-    assert desk.ask().scheduled(MODEL, NOON + 7 * DAY).fired
+    assert desk.scheduled(NOON + 7 * DAY).fired
 
 
 def test_a_version_from_after_the_clock_is_not_there_yet(desk):
@@ -425,7 +431,7 @@ def test_a_schedule_asks_at_its_tick_once(desk):
     desk.triggers = "schedule = '0 6 * * *'\nsearch = true"
     tick = (NOON + DAY).astimezone(UTC)
 
-    first, again = desk.ask().scheduled(MODEL, tick), desk.ask().scheduled(MODEL, tick)
+    first, again = desk.scheduled(tick), desk.scheduled(tick)
 
     assert first == again
     assert (first.fired, first.causes, first.at, first.pass_id, first.version) == (True, (Cause.SCHEDULE,), tick, None, 1)
@@ -434,7 +440,7 @@ def test_a_schedule_asks_at_its_tick_once(desk):
 
 
 def test_a_model_that_was_never_trained_waits_for_a_person(desk):
-    assert desk.ask().scheduled("other", NOON) is None
+    assert desk.scheduled(NOON, "other") is None
 
 
 def test_a_retrain_that_was_written_down_and_never_queued_is_queued_by_whoever_comes_next(desk):
@@ -478,3 +484,53 @@ def test_a_consideration_that_is_held_back_is_written_down_each_time(desk):
         desk.consider(a_day(day))
 
     assert [(trigger.sequence, trigger.fired) for trigger in desk.book.triggers(MODEL)] == [(3, False), (2, False), (1, False)]
+
+
+def test_a_retrain_that_only_a_trial_can_decide_is_weighed_by_a_job_of_its_own(desk: Desk) -> None:
+    asked_for = desk.ask()
+
+    first, again = asked_for.consider(a_day()), asked_for.consider(a_day())
+
+    assert first == again
+    assert isinstance(first, Weighing)
+    assert desk.queue.asked[first.job_id] == (a_day().id,)
+    assert desk.queue.jobs[first.job_id].kind == "weighing"
+    assert (desk.trying.calls, desk.book.triggers(MODEL)) == ([], [])
+
+
+def test_the_job_weighs_what_the_pass_found_and_the_pass_then_finds_its_word(desk: Desk) -> None:
+    asked_for = desk.ask()
+    asked_for.consider(a_day())
+
+    weighed = asked_for.weigh(a_day())
+
+    assert weighed is not None
+    assert weighed.fired
+    assert len(desk.trying.calls) == 1
+    assert asked_for.consider(a_day()) == weighed
+
+
+def test_a_tick_that_only_a_trial_can_decide_waits_for_its_job_too(desk: Desk) -> None:
+    found = desk.ask().scheduled(MODEL, NOON)
+
+    assert isinstance(found, Weighing)
+    assert desk.queue.asked[found.job_id] == (Tick(MODEL, NOON),)
+
+
+@pytest.mark.parametrize(
+    ("triggers", "workers", "verdict"),
+    [
+        (f"{DRIFT}\ntrial = false", ["worker"], Verdict.FAIL),
+        (DRIFT, [], Verdict.FAIL),
+        (f"{DRIFT}\nmonthly_budget = 0", ["worker"], Verdict.FAIL),
+        (DRIFT, ["worker"], Verdict.PASS),
+    ],
+)
+def test_what_needs_no_trial_is_decided_at_once(triggers: str, workers: list[str], verdict: Verdict, desk: Desk) -> None:
+    desk.triggers, desk.workers = triggers, workers
+
+    found = desk.ask().consider(a_day(verdict=verdict))
+
+    assert not isinstance(found, Weighing)
+    assert (found is None) == (verdict is Verdict.PASS)
+    assert desk.trying.calls == []
