@@ -106,6 +106,18 @@ class Registry(Protocol):
         """Sets the `challenger` alias, or with None takes it away; idempotent."""
         ...
 
+    def mark(self, model: str, number: int | None, tags: Mapping[str, str]) -> None:
+        """Sets tags of the version, or with None of the model itself; idempotent. Raises NotFound for what is not registered."""
+        ...
+
+    def marks(self, model: str) -> Mapping[int | None, Mapping[str, str]]:
+        """The tags of the model itself (None) and of each of its versions; empty where the model is not registered."""
+        ...
+
+    def keep_evidence(self, version: Version, name: str, text: str) -> None:
+        """Keeps the text as the file `evidence/NAME` of the version's run, byte for byte in UTF-8; a repeat overwrites."""
+        ...
+
 
 class Ledger(Protocol):
     """The append-only, hash-chained book of decisions."""
@@ -119,6 +131,10 @@ class Ledger(Protocol):
 
     def events(self, model: str | None = None, subject: str | None = None) -> Sequence[Event]:
         """Events in order, of all or of one model or subject."""
+        ...
+
+    def head(self) -> Event | None:
+        """The newest event; None while there is none."""
         ...
 
     def champion(self, model: str) -> int | None:

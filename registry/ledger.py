@@ -57,6 +57,10 @@ class SqlLedger(Ledger):
         """Events in order, of all or of one model or subject. Raises LedgerBroken where a row cannot be read."""
         return list(self._stream(model, subject))
 
+    def head(self) -> Event | None:
+        """The newest event; None while there is none."""
+        return next(map(_event, self._page(select(table).order_by(table.c.sequence.desc()).limit(1))), None)
+
     def champion(self, model: str) -> int | None:
         """The version that the ledger names champion; None before the first decision."""
         try:
@@ -78,7 +82,7 @@ class SqlLedger(Ledger):
     def verify(self) -> int:
         """The number of events of an unbroken chain. Raises LedgerBroken naming the first row that was changed, removed or moved.
 
-        Rows taken off the *end* leave a shorter chain that holds: compare the count and the last hash with an export kept elsewhere.
+        Rows taken off the *end* leave a shorter chain that holds: the anchors find that (`lifecycle/anchors.py`).
         """
         return rules.verify(self._stream())
 

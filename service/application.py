@@ -24,6 +24,7 @@ from driftgate.lifecycle.ports import (
 )
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
+from driftgate.service.anchoring import Anchors
 from driftgate.service.settings import Settings
 
 
@@ -90,6 +91,7 @@ class Application:
     book: MonitoringBook
     alerts: Alerts
     triggers: Triggers
+    anchors: Anchors
 
     @property
     def desk(self) -> Desk:
@@ -97,7 +99,7 @@ class Application:
         return Desk(self.ledger, self.registry, self.examiner)
 
     def wrapped(self, wrap: "Wrap") -> "Application":
-        """The same application with every port passed through `wrap(port, name)`."""
+        """The same application with every port that flows call passed through `wrap(port, name)`."""
         return replace(
             self,
             trainer=wrap(self.trainer, "trainer"),

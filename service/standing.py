@@ -12,8 +12,8 @@ from driftgate.service.monitoring.alerting import undelivered
 
 
 def standing(app: Application) -> Document:
-    """What serves and what waits, for every declared model; `alarms` names what needs a person."""
-    return documents.status([_model(app, name) for name in app.settings.models])
+    """What serves and what waits, for every declared model; `alarms` names what needs a person. `ledger`: how far it is anchored."""
+    return {**documents.status([_model(app, name) for name in app.settings.models]), "ledger": app.anchors.standing()}
 
 
 def _model(app: Application, name: str) -> Document:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from driftgate.lifecycle.canonical import plain, sha256
 from driftgate.lifecycle.errors import ChampionMoved, Forbidden, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound, WrongState
+from driftgate.lifecycle.flows import evidencing
 from driftgate.lifecycle.gates import Evidence, Judgement, judge, verdict_over
 from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion
 from driftgate.lifecycle.policy import Policy, Standard
@@ -108,8 +109,11 @@ def promote(promotion_id: str, policy: Policy, desk: Desk) -> Promotion:
     if not _recorded(promotion_id, Kind.JUDGED, desk.ledger):
         if current.standard is not None:
             policy = replace(policy, standard=current.standard)
-        judgement = judged(gather(current.model, current.version, current.expected_champion, desk), policy)
-        _append(current, Kind.JUDGED, SYSTEM, {**plain(judgement), "policy": plain(policy), "approval": policy.approval}, desk.ledger)
+        evidence = gather(current.model, current.version, current.expected_champion, desk)
+        judgement = judged(evidence, policy)
+        kept = evidencing.keep(promotion_id, evidence, judgement, policy, desk.registry)
+        body = {**plain(judgement), **kept, "policy": plain(policy), "approval": policy.approval}
+        _append(current, Kind.JUDGED, SYSTEM, body, desk.ledger)
         current = found(promotion_id, desk.ledger)
         return settle(current, desk) if current.state is State.RUNNING else current
     _check_digests(current, desk)

@@ -64,6 +64,8 @@ class Worker:
         self._loop("schedules", UPKEEP_SECONDS, self.catch_up)
         # A loop of its own: a channel that hangs must not keep a dead worker's promotions waiting.
         self._loop("messages", UPKEEP_SECONDS, lambda: self._app.alerts.deliver_pending(datetime.now(UTC)))
+        # And another: neither an object store nor an MLflow that hangs may hold anything up.
+        self._loop("anchors", UPKEEP_SECONDS, self._app.anchors.catch_up)
 
     def run(self) -> None:
         """Works until `stop` is called."""

@@ -69,6 +69,14 @@ def test_a_repeat_is_found_even_where_its_expectation_no_longer_holds(ledger):
     assert again == first
 
 
+def test_the_head_is_the_newest_event_of_any_model(ledger):
+    empty = ledger.head()
+    ledger.append(requested("p1"))
+    last = ledger.append(requested("p2", model="other"))
+
+    assert (empty, ledger.head()) == (None, last)
+
+
 def test_the_champion_is_the_version_of_the_last_decision_on_that_model(ledger):
     ledger.append(decided("p1", 1))
     ledger.append(decided("p2", 7, model="other"))

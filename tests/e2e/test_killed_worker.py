@@ -27,6 +27,9 @@ STEPS = [
     "examiner.comparison",
     "examiner.degradation",
     "examiner.behaviour",
+    "registry.version",
+    "registry.version",
+    "registry.keep_evidence",
     "ledger.append",
     "ledger.events",
     "ledger.append",
@@ -38,7 +41,7 @@ STEPS = [
     "ledger.champion",
 ]
 GOOD, BAD = 2, 3
-REFUSED_STEPS = range(1, 15) if os.environ.get("DRIFTGATE_SOAK") == "1" else [9, 12, 13]
+REFUSED_STEPS = range(1, 18) if os.environ.get("DRIFTGATE_SOAK") == "1" else [9, 14, 15, 16]
 MOMENTS = ["before", "after"] if os.environ.get("DRIFTGATE_SOAK") == "1" else ["after"]
 
 

@@ -37,6 +37,7 @@ from driftgate.service.tables import metadata
 from driftgate.service.tokens import Role, Tokens
 from tests.builders import MODEL, a_report, a_version, an_event
 from tests.fakes import (
+    FakeAnchors,
     FakeDriftMeter,
     FakeExaminer,
     FakeLedger,
@@ -210,6 +211,7 @@ def an_api(folder: Path, auth: str = "none") -> Api:
         watched,
         Alerting(settings, watched),
         FakeTriggers(),
+        FakeAnchors(ledger),
     )
     follower = Follower(arrangements(settings), ledger, book, Remembered(folder / "serving"))
     metrics = Metrics(follower.schema, {MODEL: Limits(0.6)})

@@ -12,7 +12,7 @@ from tests.fakes import FakeExaminer, FakeLedger, FakeRegistry
 from tests.faults import Fuse
 
 LEDGER_CALLS = ("append", "events", "champion")
-REGISTRY_CALLS = ("version", "verify", "champion_alias", "point_champion")
+REGISTRY_CALLS = ("version", "verify", "champion_alias", "point_champion", "keep_evidence")
 EXAMINER_CALLS = ("schema", "performance", "comparison", "degradation", "behaviour")
 
 
