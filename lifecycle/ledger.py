@@ -181,6 +181,7 @@ class Promotion:
     approver: str | None = None
     decided: bool = False
     standard: Standard | None = None
+    break_glass: bool = False
 
 
 def promotion(events: Sequence[Event]) -> Promotion:
@@ -206,6 +207,7 @@ def promotion(events: Sequence[Event]) -> Promotion:
         approver=approval.actor if approval else None,
         decided=Kind.DECIDED in by_kind,
         standard=Standard(request.body["standard"]) if "standard" in request.body else None,
+        break_glass=bool(request.body.get("break_glass")),
     )
 
 

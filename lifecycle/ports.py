@@ -1,13 +1,13 @@
 """What the flows need from the outside, as tiny protocols. Each adapter names its port; `service/bootstrap.py` wires them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from driftgate.lifecycle.alarms import Alarms
 from driftgate.lifecycle.findings import Finding, Monitor, Pass
-from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, NewEvent, Serving
+from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, Kind, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
 from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
@@ -135,6 +135,18 @@ class Ledger(Protocol):
 
     def head(self) -> Event | None:
         """The newest event; None while there is none."""
+        ...
+
+    def latest(self, model: str, kind: Kind) -> Event | None:
+        """The newest event of that kind of the model; None while there is none."""
+        ...
+
+    def attempts(self, model: str, holdout_sha256: str, champion: int | None) -> frozenset[int]:
+        """The versions of the model that were judged on that holdout against that champion."""
+        ...
+
+    def now(self) -> datetime:
+        """The instant that an event appended now would carry, aware, in UTC."""
         ...
 
     def champion(self, model: str) -> int | None:
@@ -285,6 +297,10 @@ class MonitoringBook(Protocol):
         """The newest messages, of one model and in one state where asked, newest first."""
         ...
 
+    def tell(self, notices: Sequence[Notice]) -> None:
+        """Stores messages that no pass made. One whose id is known already is left as it is."""
+        ...
+
     def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:
         """Whether all parts were still to be gathered. Then they are marked, and the digest is stored, in one transaction."""
         ...
@@ -312,33 +328,5 @@ class MonitoringBook(Protocol):
         """The number of findings older than `before` that were deleted, of one model where asked.
 
         Passes keep theirs in their document; alarms and triggers stay.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """What a look at a window came to: the findings of every monitor that is on, judged, and what could not be looked at.
-
-    `judged`: the window of matured payloads, None where there is none; `rows`: payloads of any arm in the window. `folder` and `files`: the
-    report that was drawn, by format; None and empty where none was.
-    """
-
-    rows: int
-    judged: Window | None
-    findings: tuple[Finding, ...]
-    problems: tuple[str, ...] = ()
-    folder: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
-
-
-class Watch(Protocol):
-    """Looks at the traffic of a version."""
-
-    def look(self, version: Version, key: str, at: datetime, window: Window, level: float) -> Watched:
-        """What the window's traffic looks like at the moment `at`, with a chance of at most `level` of any false alarm.
-
-        Never raises for what is wrong with payloads, outcomes, snapshot or artifact: each of those costs the measurements that need it
-        and is told. Raises StoreUnavailable where the payloads cannot be read. `key` names the folder of a report that is drawn.
         """
         ...

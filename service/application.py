@@ -20,8 +20,8 @@ from driftgate.lifecycle.ports import (
     Scorer,
     Simulator,
     Trainer,
-    Watch,
 )
+from driftgate.lifecycle.ports_watching import Watch
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
 from driftgate.service.anchoring import Anchors
@@ -49,6 +49,10 @@ class Alerts(Protocol):
 
     def take_in(self, found: Pass) -> Sequence[Notice]:
         """The messages that the pass makes; none for one that was taken in before."""
+        ...
+
+    def tell(self, key: str, model: str, title: str, body: str) -> None:
+        """A message of its own to every channel, kept until it is delivered; once for each key."""
         ...
 
     def send_digest(self, now: datetime) -> Sequence[Notice]:

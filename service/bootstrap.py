@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from driftgate.lifecycle.arms import Split
 from driftgate.lifecycle.errors import StoreUnavailable
-from driftgate.lifecycle.ports import Watch
+from driftgate.lifecycle.ports_watching import Watch
 from driftgate.payloads.log import DurablePayloadLog
 from driftgate.payloads.objects import ObjectStore, store_at
 from driftgate.payloads.redaction import Redaction
@@ -32,6 +32,7 @@ from driftgate.service.examining import MeasuringExaminer
 from driftgate.service.ledger_keys import keys_of
 from driftgate.service.metering import WindowMeter
 from driftgate.service.monitoring.book import SqlMonitoringBook
+from driftgate.service.policies import judging
 from driftgate.service.settings import Settings
 from driftgate.service.settings_models import ModelTable
 from driftgate.service.settings_tables import StorageTable
@@ -138,8 +139,8 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         horizons={name: timedelta(days=table.outcomes.match_days or table.outcomes.maturity_days) for name, table in models.items()},
         redactions={name: redaction for name, table in models.items() if (redaction := _redaction(table, storage)) is not None},
     )
-    examiner = MeasuringExaminer(settings, registry, progress)
     trainer, ledger, book = LazyTrainer(staging, settings.project, progress), SqlLedger(engine), SqlMonitoringBook(engine)
+    examiner = MeasuringExaminer(settings, registry, progress, lambda version: judging(version, settings, ledger))
     roster, jobs = Roster(engine), Jobs(storage.workflows)
 
     def watch() -> Watch:

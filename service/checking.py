@@ -7,6 +7,7 @@ from pathlib import Path
 
 from driftgate.lifecycle.errors import DriftgateError
 from driftgate.lifecycle.plan import ModelPlan
+from driftgate.service.checking_policy import differences
 from driftgate.service.checking_stores import stores
 from driftgate.service.settings import FILE_NAME, Settings, SettingsFile, disclosed, read
 from driftgate.service.settings_errors import keys
@@ -48,6 +49,7 @@ def check(settings: Settings) -> tuple[CheckItem, ...]:
         found += _tests(settings, name)
     for key, problem, message in stores(settings):
         found.append(CheckItem(key, Status.ERROR if problem else Status.OK, message))
+    found += [CheckItem(key, Status.WARN if differs else Status.OK, words) for key, differs, words in differences(settings)]
     found += _channels(settings)
     found += _ledger_key(settings)
     found += _unasked(settings)

@@ -12,6 +12,7 @@ import numpy as np
 
 from driftgate.lifecycle import ledger as chain
 from driftgate.lifecycle.alarms import Alarms
+from driftgate.lifecycle.attempts import attempted
 from driftgate.lifecycle.canonical import canonical, plain
 from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, NotFound, VersionNotFound
 from driftgate.lifecycle.findings import Monitor, Pass
@@ -20,7 +21,8 @@ from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation,
 from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
 from driftgate.lifecycle.plan import Scalar, Source
-from driftgate.lifecycle.ports import Evaluation, Found, Report, Watched
+from driftgate.lifecycle.ports import Evaluation, Found, Report
+from driftgate.lifecycle.ports_watching import Watched
 from driftgate.lifecycle.schema import Schema, Task
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
@@ -73,6 +75,15 @@ class FakeLedger:
 
     def head(self) -> Event | None:
         return self.stored[-1] if self.stored else None
+
+    def latest(self, model: str, kind: chain.Kind) -> Event | None:
+        return next((event for event in reversed(self.stored) if (event.model, event.kind) == (model, kind)), None)
+
+    def attempts(self, model: str, holdout_sha256: str, champion: int | None) -> frozenset[int]:
+        return attempted(self.stored, model, holdout_sha256, champion)
+
+    def now(self) -> datetime:
+        return self.clock()
 
     def champion(self, model: str) -> int | None:
         return chain.champion(self.stored, model)
@@ -455,6 +466,10 @@ class FakeMonitoringBook:
     def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
         found = [each for each in self.messages.values() if model in (None, each.model) and sending in (None, each.sending)]
         return sorted(found, key=lambda each: (each.at, each.id), reverse=True)[:limit]
+
+    def tell(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            self.messages.setdefault(notice.id, notice)
 
     def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:
         with self.lock:

@@ -7,7 +7,8 @@ from driftgate.lifecycle.budget import monitor_level
 from driftgate.lifecycle.findings import Finding, Monitor
 from driftgate.lifecycle.judging import traffic
 from driftgate.lifecycle.payloads import Window
-from driftgate.lifecycle.ports import Examiner, Ledger, Watch, Watched
+from driftgate.lifecycle.ports import Examiner, Ledger
+from driftgate.lifecycle.ports_watching import Watch, Watched
 from driftgate.lifecycle.versions import Version
 from driftgate.service.monitoring.comparing import Comparison
 from driftgate.service.monitoring.gathering import Log, Reader

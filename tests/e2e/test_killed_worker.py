@@ -19,6 +19,9 @@ STEPS = [
     "ledger.events",
     "ledger.events",
     "ledger.events",
+    "ledger.latest",
+    "registry.version",
+    "ledger.attempts",
     "registry.version",
     "registry.verify",
     "registry.version",
@@ -41,7 +44,7 @@ STEPS = [
     "ledger.champion",
 ]
 GOOD, BAD = 2, 3
-REFUSED_STEPS = range(1, 18) if os.environ.get("DRIFTGATE_SOAK") == "1" else [9, 14, 15, 16]
+REFUSED_STEPS = range(1, 21) if os.environ.get("DRIFTGATE_SOAK") == "1" else [4, 11, 17, 18, 19]
 MOMENTS = ["before", "after"] if os.environ.get("DRIFTGATE_SOAK") == "1" else ["after"]
 
 

@@ -14,7 +14,8 @@ from driftgate.lifecycle.errors import DigestMismatch
 from driftgate.lifecycle.findings import Finding, Monitor
 from driftgate.lifecycle.judging import expected_loss
 from driftgate.lifecycle.payloads import Output, Payload, Window
-from driftgate.lifecycle.ports import Scorer, Watched
+from driftgate.lifecycle.ports import Scorer
+from driftgate.lifecycle.ports_watching import Watched
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.lifecycle.versions import Version
 from driftgate.service.monitoring.watching import PayloadWatch

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftgate.lifecycle import ports
+from driftgate.lifecycle import ports, ports_watching
 from tests import fakes
 
 
@@ -17,9 +17,10 @@ def test_each_port_has_a_fake(tmp_path: Path) -> None:
     simulator: ports.Simulator = fakes.FakeSimulator(tmp_path)
     scorer: ports.Scorer = fakes.FakeScorer()
     book: ports.MonitoringBook = fakes.FakeMonitoringBook()
-    watch: ports.Watch = fakes.FakeWatch()
+    watch: ports_watching.Watch = fakes.FakeWatch()
 
     named = {type(fake).__name__ for fake in (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer, book, watch)}
 
-    protocols = {name for name, kind in vars(ports).items() if getattr(kind, "_is_protocol", False) and name != "Protocol"}
+    every = {**vars(ports), **vars(ports_watching)}
+    protocols = {name for name, kind in every.items() if getattr(kind, "_is_protocol", False) and name != "Protocol"}
     assert named == {f"Fake{name}" for name in protocols}

@@ -60,6 +60,9 @@ SETTINGS = """
 auth = "{auth}"
 max_body_mb = 0.01
 
+[alerts]
+{alerts}
+
 [models.churn]
 target = "churned"
 source = {{path = "churn.csv"}}
@@ -188,9 +191,9 @@ class Api:
         self.parts.follower.refresh()
 
 
-def an_api(folder: Path, auth: str = "none") -> Api:
+def an_api(folder: Path, auth: str = "none", alerts: str = "") -> Api:
     """An API over versions 1, 2 and 3 of the model churn, none of them champion, and one kept drift report."""
-    (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth), encoding="utf-8")
+    (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth, alerts=alerts), encoding="utf-8")
     settings = load(folder, {})
     engine = connect(f"sqlite:///{folder / 'tokens.db'}")
     if auth == "token":

@@ -10,7 +10,8 @@ from driftgate.lifecycle.flows.monitoring import DriftRequest, MonitorRequest, m
 from driftgate.lifecycle.ledger import Kind
 from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.plan import Source
-from driftgate.lifecycle.ports import Report, Reports, Watched
+from driftgate.lifecycle.ports import Report, Reports
+from driftgate.lifecycle.ports_watching import Watched
 from driftgate.lifecycle.verdicts import Verdict
 from tests.builders import MODEL, NOON, a_drift_measurement, a_version, an_event
 from tests.fakes import FakeDriftMeter, FakeLedger, FakeMonitoringBook, FakeRegistry, FakeReports, FakeWatch, a_ledger_of
