@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from driftgate.lifecycle.errors import DriftgateError
+from driftgate.lifecycle.errors import DriftgateError, Unavailable
 from driftgate.service.settings import Settings
 
 SQLITE = "sqlite:///"
@@ -34,7 +34,9 @@ def differences(settings: Settings) -> Iterator[tuple[str, bool, str]]:
                 yield key, True, words
             else:
                 yield key, False, f"is policy {found['number']}, in force"
-    except DriftgateError:
+    except Unavailable:
         return
+    except DriftgateError as error:
+        yield "models", True, error.message
     finally:
         engine.dispose()

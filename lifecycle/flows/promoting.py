@@ -227,13 +227,19 @@ def reconcile(model: str, desk: Desk) -> str | None:
     if head is None:
         return f"the champion alias of {model} points to {alias}, but nothing was ever promoted: it is not served" if alias else None
     unapplied = [each for each in promotions(model, desk.ledger) if each.decided and each.state is State.RUNNING]
+    moved = alias != head and _moved(model, unapplied, desk)
     if alias != head:
         _follow(model, desk)
     for waiting in unapplied:
         apply(waiting, desk)
-    if alias == head or alias in {each.expected_champion for each in unapplied}:
-        return None
-    return f"the champion alias of {model} pointed to {alias or 'nothing'}; put back to {head}, which the ledger names"
+    return f"the champion alias of {model} pointed to {alias or 'nothing'}; put back to {head}, which the ledger names" if moved else None
+
+
+def _moved(model: str, unapplied: Sequence[Promotion], desk: Desk) -> bool:
+    """Whether the alias is neither at the champion nor at one that a decision on its way replaces."""
+    # Asked again: whoever carries out a promotion may have decided and applied it since the alias and the ledger were read.
+    alias = desk.registry.champion_alias(model)
+    return alias != desk.ledger.champion(model) and alias not in {each.expected_champion for each in unapplied}
 
 
 def _follow(model: str, desk: Desk) -> int | None:

@@ -59,8 +59,8 @@ def test_a_range_of_days_may_go_over_the_week_s_end() -> None:
 
 
 NO_WINDOWS = [
-    "", "always", "mon 09:00-10:00", "Mon 9:00-10:00", "Mon 10:00-09:00", "Mon 09:00-09:00", "Mon 09:60-10:00", "Mon 00:00-24:01", "Mon-Tue",
-    "Mon 09:00-10:00 ",
+    "", "always", "mon 09:00-10:00", "Mon 9:00-10:00", "Mon 10:00-09:00", "Mon 09:00-09:00", "Mon 09:60-10:00", "Mon 00:00-24:01",
+    "Mon-Tue", "Mon 09:00-10:00 ",
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from driftgate.lifecycle.ledger import Event, ExpectedChampion, Kind, NewEvent, 
 from driftgate.lifecycle.policy import Policy
 from tests.builders import MODEL, NOON, a_snapshot, a_version, passing_comparison, passing_degradation, passing_performance
 from tests.fakes import FakeExaminer, FakeLedger, FakeRegistry, Ticking
+from tests.faults import Fuse
 from tests.unit.lifecycle.flows.desks import Office, a_harsh_examiner
 
 PROPOSED = Policy(margin=0.02)
@@ -301,3 +302,14 @@ class TestReconciling:
 
         assert said is not None
         assert (office.alias, "pointed to 4" in said) == (2, True)
+
+    def test_a_promotion_that_is_applied_while_the_reconciler_looks_is_no_moved_alias(self) -> None:
+        for at in range(1, 4):
+            office = Office().promoted(1)
+            office.ask("p1", 2, 1)
+
+            def cut_in(_: str, office: Office = office) -> None:
+                promote("p1", Policy(), office.desk)
+
+            assert reconcile(MODEL, office.fused(Fuse(at, act=cut_in))) is None, at
+            assert (office.champion, office.alias) == (2, 2), at
