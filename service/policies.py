@@ -42,6 +42,13 @@ def standing(model: str, proposed: Policy, ledger: Ledger) -> Document:
     }
 
 
+def unapplied(model: str, proposed: Policy, ledger: Ledger) -> str | None:
+    """A sentence for whoever has just edited the file, and is about to be judged by what it said before; None where both are the same."""
+    found = policing.in_force(model, ledger)
+    fields = ", ".join(change.field for change in changes(found, proposed)) if found is not None else ""
+    return f"judged by the policy in force; driftgate.toml proposes another {fields}: driftgate policy diff, then apply" if fields else None
+
+
 def applied(model: str, proposed: Policy, actor: str, comment: str, ledger: Ledger, *, may_loosen: bool) -> Document:
     """What `policy apply` answers, once the proposal is in force; `applied` is false where it was before. Raises Forbidden or Conflict."""
     event = policing.apply(model, proposed, actor, comment, ledger, may_loosen=may_loosen)

@@ -1,11 +1,14 @@
 """`gate`, `promote`, `rollback`, `approve`, `reject` and `challenge`."""
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from driftgate.service.cli.shared import actor, gate_lines, json_option, model_option, remote, running, settings, show, verdict_mark
+
+if TYPE_CHECKING:
+    from driftgate.service.bootstrap import Running
 
 NOBODY = 0
 """`--expect 0` says: I expect that nothing serves yet."""
@@ -26,10 +29,19 @@ def gate(version: int, model: str | None, as_json: bool) -> None:
         document = service.job(f"/v1/models/{name}/versions/{version}/gates", None)
     else:
         with running(found) as parts:
+            _say_unapplied(parts, name)
             document = dispatch(parts.app, parts.roster, parts.jobs, "gate", f"gate-{uuid.uuid4()}", name, version, found.policy(name))
     show(document, as_json, _gate_lines)
     if document["verdict"] != "pass":
         click.get_current_context().exit(1)
+
+
+def _say_unapplied(parts: "Running", name: str) -> None:
+    from driftgate.service.policies import unapplied
+
+    told = unapplied(name, parts.app.settings.policy(name), parts.app.ledger)
+    if told is not None:
+        click.echo(f"note: {told}", err=True)
 
 
 def _gate_lines(document: dict[str, Any]) -> list[str]:
@@ -63,6 +75,7 @@ def promote(
         document = service.promote(name, version, expected, comment, standard, by_force=break_glass)
     else:
         with running(found) as parts:
+            _say_unapplied(parts, name)
             expected = parts.app.ledger.champion(name) if expect is None else expect or None
             parts.app.registry.version(name, version)
             asked = Standard(standard) if standard else None

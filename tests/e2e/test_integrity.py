@@ -110,7 +110,7 @@ def test_an_edited_file_is_a_proposal_until_it_is_applied(project: Path) -> None
 
     checked = driftgate(project, "check")
     diff = driftgate(project, "policy", "diff")
-    judged = told_any(project, "gate", "1")
+    judging = driftgate(project, "gate", "1", "--json")
     applied = told(project, "policy", "apply", "--comment", "more rows")
     after = told_any(project, "gate", "1")
     path.write_text(before)
@@ -118,7 +118,8 @@ def test_an_edited_file_is_a_proposal_until_it_is_applied(project: Path) -> None
 
     assert "is a proposal that differs from policy 1" in checked.out
     assert (diff.code, "minimum_rows: 200 -> 1000 (stricter)" in diff.out) == (1, True)
-    assert (judged["verdict"], after["verdict"]) == ("pass", "undecided")
+    assert (judging.document["verdict"], after["verdict"]) == ("pass", "undecided")
+    assert "proposes another minimum_rows" in judging.err
     assert (applied["applied"], applied["number"]) == (True, 2)
     assert told(project, "policy", "show")["number"] == 3
 

@@ -61,7 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def die(project: Path, step: int, moment: str, version: int = GOOD) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.e2e.dying_worker", str(project), str(step), moment, str(version)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=Path(__file__).parents[2], check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=Path(__file__).parents[2], check=False)
 
 
 def wired(project: Path) -> Running:
