@@ -1,6 +1,6 @@
 """The ledger's events, their hash chain, and what they add up to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -95,23 +95,27 @@ def chained(event: NewEvent, sequence: int, at: datetime, previous: str) -> Even
     return Event(sequence, at, event.model, event.subject, event.kind, event.actor, event.body, previous, sha256(content))
 
 
-def verify(events: Iterable[Event]) -> int:
-    """The number of events in an unbroken chain from the first one on.
+def checked(events: Iterable[Event]) -> Iterator[Event]:
+    """The events of an unbroken chain, from the first one on, each once it was found to be whole and in its place.
 
     Raises LedgerBroken naming the first row that was changed, removed or moved.
     """
-    previous, count = GENESIS, 0
-    for event in events:
-        count += 1
+    previous = GENESIS
+    for place, event in enumerate(events, start=1):
         bare = NewEvent(event.model, event.subject, event.kind, event.actor, event.body)
-        if event.sequence != count:
-            raise LedgerBroken(f"ledger row {count} is missing: found row {event.sequence} in its place")
+        if event.sequence != place:
+            raise LedgerBroken(f"ledger row {place} is missing: found row {event.sequence} in its place")
         if event.previous != previous or chained(bare, event.sequence, event.at, previous).hash != event.hash:
             raise LedgerBroken(
                 f"ledger row {event.sequence} ({event.kind} of {event.model}) does not match its hash: it or a row before it was changed"
             )
         previous = event.hash
-    return count
+        yield event
+
+
+def verify(events: Iterable[Event]) -> int:
+    """The number of events in an unbroken chain from the first one on. Raises LedgerBroken: see `checked`."""
+    return sum(1 for _ in checked(events))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ class Promotion:
     approver: str | None = None
     decided: bool = False
     standard: Standard | None = None
+    break_glass: bool = False
 
 
 def promotion(events: Sequence[Event]) -> Promotion:
@@ -202,6 +207,7 @@ def promotion(events: Sequence[Event]) -> Promotion:
         approver=approval.actor if approval else None,
         decided=Kind.DECIDED in by_kind,
         standard=Standard(request.body["standard"]) if "standard" in request.body else None,
+        break_glass=bool(request.body.get("break_glass")),
     )
 
 

@@ -22,7 +22,12 @@ class Policy:
     `minimum_rows`: fewer judged rows are `undecided`. `floors`: least (or for losses, largest) value of a metric.
     `growth_limit`: largest tolerated relative loss growth at the gated scenarios; `growth_margin`: how much more than
     the champion's. `gated_magnitude`: univariate scale factors up to this one are gated, larger ones reported.
-    `test_seconds`: time limit of the user's tests. `approval`: a person must approve before anything serves.
+    `test_seconds`: time limit of the user's tests. `approval`: a person must approve before anything serves, within `approval_days`
+    of the judgement (None: for ever). `cooldown_days`: least time between two decisions. `promotion_windows`: when a version may be
+    promoted, such as `Mon-Fri 09:00-17:00` in `time_zone`; none: always. `spend_level`: every other version that was judged on the same
+    holdout against the same champion halves what chance of error is left. `tests`: the user's tests, as paths below the project.
+
+    Every field has its rule in `lifecycle/policy_changes.py`, which says in which direction it is looser.
     """
 
     standard: Standard = Standard.SUPERIOR
@@ -36,6 +41,12 @@ class Policy:
     gated_scenarios: tuple[str, ...] = ("moderate",)
     test_seconds: float = 300.0
     approval: bool = False
+    approval_days: float | None = None
+    cooldown_days: float = 0.0
+    promotion_windows: tuple[str, ...] = ()
+    time_zone: str = "UTC"
+    spend_level: bool = True
+    tests: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from driftgate.lifecycle.alarms import Alarms
 from driftgate.lifecycle.findings import Finding, Monitor, Pass
-from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, NewEvent, Serving
+from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, Kind, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
 from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
@@ -106,6 +106,18 @@ class Registry(Protocol):
         """Sets the `challenger` alias, or with None takes it away; idempotent."""
         ...
 
+    def mark(self, model: str, number: int | None, tags: Mapping[str, str]) -> None:
+        """Sets tags of the version, or with None of the model itself; idempotent. Raises NotFound for what is not registered."""
+        ...
+
+    def marks(self, model: str) -> Mapping[int | None, Mapping[str, str]]:
+        """The tags of the model itself (None) and of each of its versions; empty where the model is not registered."""
+        ...
+
+    def keep_evidence(self, version: Version, name: str, text: str) -> None:
+        """Keeps the text as the file `evidence/NAME` of the version's run, byte for byte in UTF-8; a repeat overwrites."""
+        ...
+
 
 class Ledger(Protocol):
     """The append-only, hash-chained book of decisions."""
@@ -119,6 +131,22 @@ class Ledger(Protocol):
 
     def events(self, model: str | None = None, subject: str | None = None) -> Sequence[Event]:
         """Events in order, of all or of one model or subject."""
+        ...
+
+    def head(self) -> Event | None:
+        """The newest event; None while there is none."""
+        ...
+
+    def latest(self, model: str, kind: Kind) -> Event | None:
+        """The newest event of that kind of the model; None while there is none."""
+        ...
+
+    def attempts(self, model: str, holdout_sha256: str, champion: int | None) -> frozenset[int]:
+        """The versions of the model that were judged on that holdout against that champion."""
+        ...
+
+    def now(self) -> datetime:
+        """The instant that an event appended now would carry, aware, in UTC."""
         ...
 
     def champion(self, model: str) -> int | None:
@@ -294,6 +322,10 @@ class MonitoringBook(Protocol):
 
     def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
         """The newest messages, of one model and in one state where asked, newest first."""
+        ...
+
+    def tell(self, notices: Sequence[Notice]) -> None:
+        """Stores messages that no pass made. One whose id is known already is left as it is."""
         ...
 
     def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:

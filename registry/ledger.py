@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import IntegrityError as KeyTaken
 
 from driftgate.lifecycle import ledger as rules
+from driftgate.lifecycle.attempts import JUDGING, attempted
 from driftgate.lifecycle.canonical import canonical, plain
 from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, LedgerBroken, StoreUnavailable
 from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, Kind, NewEvent, Serving, chained
@@ -57,6 +58,24 @@ class SqlLedger(Ledger):
         """Events in order, of all or of one model or subject. Raises LedgerBroken where a row cannot be read."""
         return list(self._stream(model, subject))
 
+    def head(self) -> Event | None:
+        """The newest event; None while there is none."""
+        return next(map(_event, self._page(select(table).order_by(table.c.sequence.desc()).limit(1))), None)
+
+    def latest(self, model: str, kind: Kind) -> Event | None:
+        """The newest event of that kind of the model; None while there is none."""
+        return next(map(_event, self._page(select(table).where(table.c.sequence == _last(model, kind)))), None)
+
+    def attempts(self, model: str, holdout_sha256: str, champion: int | None) -> frozenset[int]:
+        """The versions of the model that were judged on that holdout against that champion."""
+        kinds = [kind.value for kind in JUDGING]
+        query = select(table).where(table.c.model == model, table.c.kind.in_(kinds), table.c.body.contains(holdout_sha256, autoescape=True))
+        return attempted(map(_event, self._page(query)), model, holdout_sha256, champion)
+
+    def now(self) -> datetime:
+        """The instant that an event appended now would carry."""
+        return self._now().astimezone(UTC)
+
     def champion(self, model: str) -> int | None:
         """The version that the ledger names champion; None before the first decision."""
         try:
@@ -78,7 +97,7 @@ class SqlLedger(Ledger):
     def verify(self) -> int:
         """The number of events of an unbroken chain. Raises LedgerBroken naming the first row that was changed, removed or moved.
 
-        Rows taken off the *end* leave a shorter chain that holds: compare the count and the last hash with an export kept elsewhere.
+        Rows taken off the *end* leave a shorter chain that holds: the anchors find that (`lifecycle/anchors.py`).
         """
         return rules.verify(self._stream())
 
@@ -97,7 +116,7 @@ class SqlLedger(Ledger):
         if expect is not None:
             # As of the head: were a later event to change the answer, it would hold the number that this one needs.
             _check(expect, _champion(connection, event.model, sequence), event.model)
-        new = chained(event, sequence + 1, self._now().astimezone(UTC), previous)
+        new = chained(event, sequence + 1, self.now(), previous)
         connection.execute(insert(table).values(_row(new)))
         return new
 

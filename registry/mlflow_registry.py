@@ -1,5 +1,6 @@
 """The Registry and Reports ports over MLflow and the digest table."""
 
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from sqlalchemy import Engine
 
-from driftgate.lifecycle.errors import InvalidRequest
+from driftgate.lifecycle.errors import InvalidRequest, NotFound
 from driftgate.lifecycle.ports import Evaluation, Report, Scorer
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
@@ -25,6 +26,9 @@ from driftgate.registry.store import VersionFiles
 
 if TYPE_CHECKING:
     import pandas as pd
+
+EVIDENCE = "evidence"
+"""Artifact folder of the run that holds what judgements of the version rested on."""
 
 LOADED = 8
 """Scorers kept loaded, the least recently used dropped first."""
@@ -131,6 +135,37 @@ class MlflowRegistry:
         self._bindings.version(model, number)
         with self._connection.answering() as client:
             client.set_registered_model_alias(model, CHALLENGER, str(number))
+
+    def mark(self, model: str, number: int | None, tags: Mapping[str, str]) -> None:
+        """Sets tags of the version, or with None of the registered model; idempotent. Raises NotFound for what MLflow does not know."""
+        with self._connection.answering() as client:
+            for name, value in tags.items():
+                if number is None:
+                    client.set_registered_model_tag(model, name, value)
+                else:
+                    client.set_model_version_tag(model, str(number), name, value)
+
+    def marks(self, model: str) -> Mapping[int | None, Mapping[str, str]]:
+        """The tags of the registered model (None) and of each of its versions; empty where MLflow does not know the model."""
+        try:
+            with self._connection.answering() as client:
+                found: dict[int | None, Mapping[str, str]] = {None: dict(client.get_registered_model(model).tags)}
+                quoted, token = model.replace("'", "\\'"), None
+                while True:
+                    page = client.search_model_versions(f"name='{quoted}'", page_token=token)
+                    found |= {int(each.version): dict(each.tags) for each in page}
+                    token = page.token
+                    if not token:
+                        return found
+        except NotFound:
+            return {}
+
+    def keep_evidence(self, version: Version, name: str, text: str) -> None:
+        """Keeps the text as the artifact `evidence/NAME` of the version's run; a repeat overwrites."""
+        with self._connection.answering() as client, tempfile.TemporaryDirectory(prefix="driftgate-evidence-") as folder:
+            path = Path(folder) / name
+            path.write_bytes(text.encode())
+            client.log_artifact(version.run_id, str(path), EVIDENCE)
 
     def scorer(self, version: Version) -> Scorer:
         """The loaded version, its artifact digest-checked before anything of it runs; kept loaded. Raises DigestMismatch."""

@@ -14,6 +14,7 @@ from driftgate.lifecycle.ports_watching import Watch
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
 from driftgate.lifecycle.weighing import Tick, Weighing
+from driftgate.service.anchoring import Anchors
 from driftgate.service.settings import Settings
 
 
@@ -38,6 +39,10 @@ class Alerts(Protocol):
 
     def take_in(self, found: Pass) -> Sequence[Notice]:
         """The messages that the pass makes; none for one that was taken in before."""
+        ...
+
+    def tell(self, key: str, model: str, title: str, body: str) -> None:
+        """A message of its own to every channel, kept until it is delivered; once for each key."""
         ...
 
     def send_digest(self, now: datetime) -> Sequence[Notice]:
@@ -84,6 +89,7 @@ class Application:
     book: MonitoringBook
     alerts: Alerts
     triggers: Triggers
+    anchors: Anchors
 
     @property
     def desk(self) -> Desk:
@@ -91,7 +97,7 @@ class Application:
         return Desk(self.ledger, self.registry, self.examiner)
 
     def wrapped(self, wrap: "Wrap") -> "Application":
-        """The same application with every port passed through `wrap(port, name)`."""
+        """The same application with every port that flows call passed through `wrap(port, name)`."""
         return replace(
             self,
             trainer=wrap(self.trainer, "trainer"),

@@ -21,14 +21,18 @@ from driftgate.payloads.objects import ObjectStore, store_at
 from driftgate.payloads.redaction import Redaction
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.mlflow_registry import MlflowRegistry
+from driftgate.service.anchor_places import FileAnchors, StoreAnchors, TagAnchors
+from driftgate.service.anchoring import Anchoring
 from driftgate.service.application import Alerts, Application, Triggers
 from driftgate.service.database import connect, upgrade
 from driftgate.service.deferred import deferred
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
 from driftgate.service.examining import MeasuringExaminer
+from driftgate.service.ledger_keys import keys_of
 from driftgate.service.metering import WindowMeter
 from driftgate.service.monitoring.book import SqlMonitoringBook
+from driftgate.service.policies import judging
 from driftgate.service.settings import Settings
 from driftgate.service.settings_models import ModelTable
 from driftgate.service.settings_tables import StorageTable
@@ -135,8 +139,8 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         horizons={name: timedelta(days=table.outcomes.match_days or table.outcomes.maturity_days) for name, table in models.items()},
         redactions={name: redaction for name, table in models.items() if (redaction := _redaction(table, storage)) is not None},
     )
-    examiner = MeasuringExaminer(settings, registry, progress)
     trainer, ledger, book = LazyTrainer(staging, settings.project, progress), SqlLedger(engine), SqlMonitoringBook(engine)
+    examiner = MeasuringExaminer(settings, registry, progress, lambda version: judging(version, settings, ledger))
     roster, jobs = Roster(engine), Jobs(storage.workflows)
 
     def watch() -> Watch:
@@ -168,8 +172,19 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         book=book,
         alerts=deferred(alerts),
         triggers=deferred(triggers),
+        anchors=_anchoring(settings, engine, ledger, registry),
     )
     return Running(app, registry, payloads, roster, jobs, Tokens(engine), engine)
+
+
+def _anchoring(settings: Settings, engine: Engine, ledger: SqlLedger, registry: MlflowRegistry) -> Anchoring:
+    # The file first: it is here and answers at once, whatever the others do.
+    places = (
+        FileAnchors(settings.state / "ledger-anchors.jsonl"),
+        StoreAnchors(lambda: _objects(settings.storage)),
+        TagAnchors(registry, tuple(settings.models), ledger.champion),
+    )
+    return Anchoring(ledger, engine, places, lambda: keys_of(settings))
 
 
 def _upgrade_when_it_answers(engine: Engine) -> None:

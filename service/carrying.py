@@ -1,6 +1,6 @@
 """Decisions of a command without a service: recorded, then carried out here or by a living worker."""
 
-from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.flows import approving, promoting
 from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.ledger import Promotion
 from driftgate.lifecycle.policy import Policy
@@ -22,7 +22,7 @@ def carry_out(parts: Running, wish: PromotionRequest) -> Document:
 def carry_on(parts: Running, model: str, promotion_id: str, actor: str, comment: str) -> Document:
     """The promotion, approved and carried out."""
     asking.promotion_of(model, promotion_id, parts.app.ledger)
-    approved = promoting.approve(promotion_id, actor, comment, parts.app.ledger)
+    approved = approving.approve(promotion_id, actor, comment, parts.app.ledger)
     policy = parts.app.settings.policy(model)
     if parts.roster.alive():
         return through_worker(parts.jobs, parts.jobs.promote(approved, policy))

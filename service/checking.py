@@ -7,6 +7,7 @@ from pathlib import Path
 
 from driftgate.lifecycle.errors import DriftgateError
 from driftgate.lifecycle.plan import ModelPlan
+from driftgate.service.checking_policy import differences
 from driftgate.service.checking_stores import stores
 from driftgate.service.settings import FILE_NAME, Settings, SettingsFile, disclosed, read
 from driftgate.service.settings_errors import keys
@@ -48,7 +49,9 @@ def check(settings: Settings) -> tuple[CheckItem, ...]:
         found += _tests(settings, name)
     for key, problem, message in stores(settings):
         found.append(CheckItem(key, Status.ERROR if problem else Status.OK, message))
+    found += [CheckItem(key, Status.WARN if differs else Status.OK, words) for key, differs, words in differences(settings)]
     found += _channels(settings)
+    found += _ledger_key(settings)
     found += _unasked(settings)
     return (*found, *_one_worker(settings))
 
@@ -111,6 +114,18 @@ def _channels(settings: Settings) -> Iterator[CheckItem]:
         for place, address in enumerate(channels, start=1):
             why, name, key = problem(address), shown(address), f"{table}.channels[{place}]"
             yield CheckItem(key, Status.ERROR if why else Status.OK, f"{name}: {why}" if why else f"{name} can be read")
+
+
+def _ledger_key(settings: Settings) -> Iterator[CheckItem]:
+    """What a deployment should know of a key that is kept in the state folder."""
+    from driftgate.service.ledger_keys import exposed
+
+    told = exposed(settings)
+    if told:
+        yield CheckItem("storage.ledger_key", Status.WARN, told)
+    elif settings.storage.ledger_key is None and not settings.storage.database.startswith("sqlite"):
+        words = "is not set: every host signs the ledger's anchors with a key of its own, and knows only those that it signed itself"
+        yield CheckItem("storage.ledger_key", Status.WARN, words)
 
 
 def _unasked(settings: Settings) -> Iterator[CheckItem]:

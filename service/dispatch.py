@@ -9,6 +9,7 @@ from typing import Any
 from driftgate.lifecycle.errors import Busy, DriftgateError, Unavailable
 from driftgate.lifecycle.flows import challenging, promoting
 from driftgate.lifecycle.ledger import Kind, State
+from driftgate.service.anchoring import anchor_within
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
 from driftgate.service.durable.jobs import Jobs
@@ -51,11 +52,12 @@ def alone(app: Application, work: Callable[[], Document]) -> Document:
             _finish_promotions(app)
             document = work()
             _tidy_challenges(app)
-            return document
     except Timeout as error:
         raise Busy(
             f"another driftgate command works on this project (lock {lock}); wait for it, or start a worker and let it queue"
         ) from error
+    anchor_within(app.anchors)
+    return document
 
 
 def _deliver(app: Application) -> None:

@@ -98,6 +98,7 @@ def promotion(found: Promotion, champion: int | None) -> Document:
         "actor": found.actor,
         "approver": found.approver,
         "comment": found.comment,
+        "break_glass": found.break_glass,
         "requested_at": found.requested_at.isoformat(),
         "changed_at": found.changed_at.isoformat(),
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, Performance, SchemaCheck
 from driftgate.lifecycle.plan import ROW_ORDER
+from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.ports import Evaluation, Examiner, Scorer
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import Training, Version
@@ -34,12 +35,18 @@ class Versions(Protocol):
 
 
 class MeasuringExaminer(Examiner):
-    """Measures with `driftgate.reports`, on the snapshots that the registry keeps, by the seeds and limits of the settings."""
+    """Measures with `driftgate.reports`, on the snapshots that the registry keeps, by the seeds of the settings.
 
-    def __init__(self, settings: Settings, versions: Versions, progress: Callable[[str], None]) -> None:
+    `limits`: the policy that a version would be judged by now; by default the one that the settings propose.
+    """
+
+    def __init__(
+        self, settings: Settings, versions: Versions, progress: Callable[[str], None], limits: Callable[[Version], Policy] | None = None
+    ) -> None:
         self._settings = settings
         self._versions = versions
         self._progress = progress
+        self._limits = limits or (lambda version: settings.policy(version.model))
 
     def evaluate(self, training: Training) -> Evaluation:
         """Metrics and plots of a fresh training on its holdout."""
@@ -88,7 +95,7 @@ class MeasuringExaminer(Examiner):
             self._versions.scorer(candidate).score(holdout),
             train=performance.target_stats(self._versions.snapshot(candidate, "train")[schema.target], schema),
             threshold=candidate.threshold,
-            confidence=self._settings.policy(candidate.model).confidence,
+            confidence=self._limits(candidate).confidence,
             seed=self._seed(candidate.model),
             entities=_entities(holdout, schema),
         )
@@ -114,7 +121,7 @@ class MeasuringExaminer(Examiner):
             excluded=int((~mask).sum()),
             entities=_entities(rows, later.schema),
             ordered=self._ordered(later),
-            confidence=self._settings.policy(candidate.model).confidence,
+            confidence=self._limits(candidate).confidence,
             seed=self._seed(candidate.model),
         )
 
@@ -133,7 +140,7 @@ class MeasuringExaminer(Examiner):
             losses.truth(holdout[schema.target], schema),
             chosen,
             seed=asked.seed,
-            confidence=self._settings.policy(candidate.model).confidence,
+            confidence=self._limits(candidate).confidence,
             champion_scorer=None if rival is None else self._versions.scorer(rival),
             champion_frame=None if rival is None else shared(holdout, rival),
             break_limit=asked.break_limit,
@@ -142,7 +149,8 @@ class MeasuringExaminer(Examiner):
 
     def behaviour(self, candidate: Version) -> Behaviour | None:
         """What the user's tests say; None where none are configured."""
-        tests = self._settings.tests(candidate.model)
+        limits = self._limits(candidate)
+        tests = [self._settings.project / path for path in limits.tests]
         if not tests:
             return None
         from driftgate.service.usertests import CandidateFiles, run
@@ -160,7 +168,7 @@ class MeasuringExaminer(Examiner):
                 holdout=self._written(candidate, "holdout", Path(folder)),
                 metrics=candidate.metrics,
             )
-            return run(tests, self._settings.project, files, self._settings.policy(candidate.model).test_seconds)
+            return run(tests, self._settings.project, files, limits.test_seconds)
 
     def _written(self, version: Version, part: str, folder: Path) -> Path:
         path = folder / f"{part}.parquet"

@@ -51,9 +51,13 @@ class Remote:
         models: list[dict[str, Any]] = self.get("/v1/status")["models"]
         return next((each["champion"] for each in models if each["model"] == model), None)
 
-    def promote(self, model: str, version: int, expected: int | None, comment: str, standard: str | None = None) -> Document:
-        """The promotion, once it stands still."""
-        body = {"version": version, "expected_champion": expected, "comment": comment, "standard": standard}
+    def promote(
+        self, model: str, version: int, expected: int | None, comment: str, standard: str | None = None, *, by_force: bool = False
+    ) -> Document:
+        """The promotion, once it stands still. `by_force`: without gates."""
+        body: Document = {"version": version, "expected_champion": expected, "comment": comment, "standard": standard}
+        if by_force:
+            body["break_glass"] = True
         return self._settled(model, self.post(f"/v1/models/{model}/promotions", body)["promotion_id"])
 
     def roll_back(self, model: str, to: int | None, comment: str) -> Document:

@@ -107,7 +107,7 @@ class Settings:
     def policy(self, name: str) -> Policy:
         """The limits that the file proposes for the model."""
         limits = self.models[self.model(name)].gates
-        return Policy(**{**limits.model_dump(exclude={"tests"}), "floors": dict(limits.floors)})
+        return Policy(**{**limits.model_dump(), "floors": dict(limits.floors)})
 
     def tests(self, name: str) -> tuple[Path, ...]:
         """The user's own test files of the model."""

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
 from driftgate.lifecycle.gates import SMALLER_IS_BETTER
 from driftgate.lifecycle.plan import ROW_ORDER, Goal, Recalibration
 from driftgate.lifecycle.policy import Standard
+from driftgate.lifecycle.promotion_times import minutes
 from driftgate.lifecycle.schema import ColumnKind, Task
 from driftgate.service.settings_monitoring import MonitoringTable, TriggersTable
 from driftgate.service.settings_reports import STANDARD_SCENARIOS, DriftTable, Seed, Share, SimulationTable
@@ -55,6 +57,19 @@ def _scalar(value: object) -> object:
     if value is None or isinstance(value, (str, int, float)):
         return value
     raise ValueError("must be text, a number, true or false")
+
+
+def _window(text: str) -> str:
+    minutes([text])
+    return text
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("must be a time zone such as Europe/Berlin or UTC") from None
+    return name
 
 
 ModelName = Annotated[str, AfterValidator(model_name)]
@@ -140,6 +155,11 @@ class GatesTable(Table):
     gated_scenarios: tuple[str, ...] = ("moderate",)
     test_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
     approval: bool = False
+    approval_days: Annotated[float, Field(gt=0, le=3650)] | None = None
+    cooldown_days: Annotated[float, Field(ge=0, le=3650)] = 0.0
+    promotion_windows: tuple[Annotated[str, AfterValidator(_window)], ...] = ()
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    spend_level: bool = True
     tests: tuple[FilePath, ...] = ()
 
     @model_validator(mode="after")

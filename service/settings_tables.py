@@ -120,6 +120,8 @@ class StorageTable(Table):
     outbox_full: Literal["refuse", "unlogged"] = "refuse"
     sinks: Annotated[tuple[Literal["sql", "objects"], ...], Field(min_length=1)] = ("sql", "objects")
     hash_key: SecretKey | None = Field(default=None, repr=False)
+    ledger_key: SecretKey | None = Field(default=None, repr=False)
+    ledger_former_keys: Annotated[tuple[SecretKey, ...], Field(repr=False)] = ()
     workflows: WorkflowDatabase = Field(default="sqlite:///.driftgate/workflows.db", repr=False)
 
 

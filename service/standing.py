@@ -1,19 +1,20 @@
 """Where every model stands, in one document."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from driftgate.lifecycle.alarms import AlarmState
 from driftgate.lifecycle.errors import Unavailable
 from driftgate.lifecycle.ledger import Kind, serving
-from driftgate.service import documents
+from driftgate.service import documents, policies
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
 from driftgate.service.monitoring.alerting import undelivered
 
 
 def standing(app: Application) -> Document:
-    """What serves and what waits, for every declared model; `alarms` names what needs a person."""
-    return documents.status([_model(app, name) for name in app.settings.models])
+    """What serves and what waits, for every declared model; `alarms` names what needs a person. `ledger`: how far it is anchored."""
+    return {**documents.status([_model(app, name) for name in app.settings.models]), "ledger": app.anchors.standing()}
 
 
 def _model(app: Application, name: str) -> Document:
@@ -33,6 +34,8 @@ def _model(app: Application, name: str) -> Document:
         alarms.append(f"drift in {', '.join(latest.summary['drifted'])} (report {latest.id})")
     alarms += [_words(state) for state in app.book.alarms(name).firing]
     alarms += undelivered(app.book, name, datetime.now(UTC))
+    policy, words = _policy(app, name)
+    alarms += words
     last = next(iter(app.book.passes(name, limit=1)), None)
     since = decisions[-1].at.isoformat() if decisions else None
     return {
@@ -43,8 +46,23 @@ def _model(app: Application, name: str) -> Document:
         "candidate": candidate,
         "since": since,
         "alarms": alarms,
+        "policy": policy,
         "last_pass": None if last is None else documents.pass_line(last),
     }
+
+
+def _policy(app: Application, name: str) -> tuple[Document, Sequence[str]]:
+    """The policy in force, shortly, and what of it and of the last decision a person should know."""
+    found = policies.standing(name, app.settings.policy(name), app.ledger)
+    differing = [each["field"] for each in found["changes"]]
+    alarms = (
+        [f"driftgate.toml proposes another policy than is in force ({', '.join(differing)}): driftgate policy diff"] if differing else []
+    )
+    decision = app.ledger.latest(name, Kind.DECIDED)
+    if decision is not None and decision.body.get("break_glass"):
+        body = decision.body
+        alarms.append(f"version {body['version']} was promoted without gates by {body['requested_by']}: {body['reason']}")
+    return {"number": found["number"], "sha256": found["policy_sha256"], "differs": differing}, alarms
 
 
 def _words(state: AlarmState) -> str:

@@ -1,8 +1,8 @@
-"""The service's own tables: API tokens and living workers."""
+"""The service's own tables: API tokens, living workers, and how far the ledger is anchored."""
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, UniqueConstraint
 
-from driftgate.registry.tables import MYSQL, NAMES, Instant
+from driftgate.registry.tables import LONG, MYSQL, NAMES, Instant
 
 metadata = MetaData(naming_convention=NAMES)
 
@@ -31,3 +31,14 @@ workers = Table(
     Column("heartbeat", Instant, nullable=False),
     **MYSQL,
 )
+
+anchored = Table(
+    "anchored",
+    metadata,
+    Column("place", String(255), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("problem", LONG),
+    **MYSQL,
+)
+"""The last row of the ledger that each place took an anchor of, and why it takes no other. The anchors themselves are elsewhere."""

@@ -9,12 +9,12 @@ from typing import Any
 
 from driftgate.lifecycle.errors import DriftgateError, Unavailable
 from driftgate.lifecycle.findings import Pass
-from driftgate.lifecycle.flows import challenging, promoting
+from driftgate.lifecycle.flows import challenging, policing, promoting
 from driftgate.lifecycle.flows.challenging import ChallengeRequest
 from driftgate.lifecycle.flows.monitoring import DriftRequest, MonitorRequest, measure_drift, monitor
 from driftgate.lifecycle.flows.retraining import retrain
 from driftgate.lifecycle.flows.simulating import SimulationRequest, simulate
-from driftgate.lifecycle.ledger import Action, Promotion
+from driftgate.lifecycle.ledger import Action, Promotion, State
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest
@@ -24,6 +24,7 @@ from driftgate.service.application import Application
 from driftgate.service.documents import Document
 from driftgate.service.monitoring import passes
 from driftgate.service.monitoring.timetable import DIGEST, MONITOR, RETRAIN
+from driftgate.service.policies import ruling
 
 SHORT = "the window is shorter than monitoring.window_days: this pass is kept, raises and ends no alarm, and weighs no retrain"
 
@@ -37,7 +38,11 @@ def run_gate(app: Application, model: str, number: int, policy: Policy) -> Docum
     """The judgement of a version as it would be now; nothing is decided."""
     champion = app.ledger.champion(model)
     against = None if champion == number else champion
-    judgement = promoting.judged(promoting.gather(model, number, against, app.desk), policy)
+    version = app.registry.version(model, number)
+    force = ruling(model, policy, app.ledger)
+    limits = policing.limits(version, against, force, app.ledger)
+    evidence = promoting.gather(model, number, against, app.desk)
+    judgement = promoting.judged(evidence, limits.policy, policing.timely(model, force, app.ledger))
     return documents.judged(model, number, against, judgement)
 
 
@@ -59,7 +64,20 @@ def run_promotion(app: Application, promotion_id: str, policy: Policy) -> Docume
         current = promoting.fail(promotion_id, f"unexpected {type(error).__name__}: {error}", app.ledger)
         if current.decided:
             raise
+    if current.break_glass and current.state is State.PROMOTED:
+        tell_forced(app, current)
     return documents.promotion(current, app.ledger.champion(current.model))
+
+
+def tell_forced(app: Application, forced: Promotion) -> None:
+    """Tells every channel of a promotion that skipped the gates; once, however often it is called."""
+    app.alerts.tell(
+        f"break-glass {forced.id}",
+        forced.model,
+        f"Driftgate: version {forced.version} of {forced.model} was promoted without gates",
+        f"{forced.actor} promoted version {forced.version} of {forced.model} over {forced.expected_champion or 'no champion'}. "
+        f"No gate was asked and nobody approved. The reason given: {forced.comment} (promotion {forced.id})",
+    )
 
 
 def _carried_out(app: Application, promotion_id: str, policy: Policy) -> Promotion:

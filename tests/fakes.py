@@ -12,8 +12,9 @@ import numpy as np
 
 from driftgate.lifecycle import ledger as chain
 from driftgate.lifecycle.alarms import Alarms
+from driftgate.lifecycle.attempts import attempted
 from driftgate.lifecycle.canonical import canonical, plain
-from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, VersionNotFound
+from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, NotFound, VersionNotFound
 from driftgate.lifecycle.findings import Monitor, Pass
 from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
@@ -72,6 +73,18 @@ class FakeLedger:
     def events(self, model: str | None = None, subject: str | None = None) -> Sequence[Event]:
         return tuple(event for event in self.stored if model in (None, event.model) and subject in (None, event.subject))
 
+    def head(self) -> Event | None:
+        return self.stored[-1] if self.stored else None
+
+    def latest(self, model: str, kind: chain.Kind) -> Event | None:
+        return next((event for event in reversed(self.stored) if (event.model, event.kind) == (model, kind)), None)
+
+    def attempts(self, model: str, holdout_sha256: str, champion: int | None) -> frozenset[int]:
+        return attempted(self.stored, model, holdout_sha256, champion)
+
+    def now(self) -> datetime:
+        return self.clock()
+
     def champion(self, model: str) -> int | None:
         return chain.champion(self.stored, model)
 
@@ -80,6 +93,24 @@ class FakeLedger:
 
     def serving(self, model: str) -> Serving:
         return chain.serving(self.stored, model)
+
+
+@dataclass
+class FakeAnchors:
+    """Anchors nothing, and counts how often it was asked to."""
+
+    ledger: FakeLedger
+    rounds: int = 0
+
+    def catch_up(self, *, quickly: bool = False) -> None:
+        del quickly
+        self.rounds += 1
+
+    def standing(self) -> dict[str, Any]:
+        return {"events": len(self.ledger.stored), "anchors": []}
+
+    def audit(self) -> dict[str, Any]:
+        return {"events": len(self.ledger.stored), "head": None, "anchors": [], "problems": []}
 
 
 @dataclass
@@ -92,6 +123,8 @@ class FakeRegistry:
     tampered: set[int] = field(default_factory=set)
     registered: list[tuple[RetrainRequest, Training, Evaluation]] = field(default_factory=list)
     metrics: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
+    tags: dict[tuple[str, int | None], dict[str, str]] = field(default_factory=dict)
+    evidence: dict[tuple[str, int, str], str] = field(default_factory=dict)
 
     @classmethod
     def holding(cls, *versions: Version) -> "FakeRegistry":
@@ -149,6 +182,18 @@ class FakeRegistry:
         self.aliases.pop((model, "challenger"), None)
         if number is not None:
             self.aliases[model, "challenger"] = self.version(model, number).number
+
+    def mark(self, model: str, number: int | None, tags: Mapping[str, str]) -> None:
+        if not any(named == model and number in (None, at) for named, at in self.bound):
+            raise NotFound(f"{model} {number or ''} is not registered")
+        self.tags.setdefault((model, number), {}).update(tags)
+
+    def marks(self, model: str) -> Mapping[int | None, Mapping[str, str]]:
+        numbers = [None, *(number for named, number in self.bound if named == model)]
+        return {number: dict(self.tags.get((model, number), {})) for number in numbers} if len(numbers) > 1 else {}
+
+    def keep_evidence(self, version: Version, name: str, text: str) -> None:
+        self.evidence[version.model, version.number, name] = text
 
 
 @dataclass
@@ -444,6 +489,10 @@ class FakeMonitoringBook:
     def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
         found = [each for each in self.messages.values() if model in (None, each.model) and sending in (None, each.sending)]
         return sorted(found, key=lambda each: (each.at, each.id), reverse=True)[:limit]
+
+    def tell(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            self.messages.setdefault(notice.id, notice)
 
     def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:
         with self.lock:

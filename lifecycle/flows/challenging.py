@@ -11,6 +11,7 @@ from typing import Any
 from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.challenges import admitted, integrity_gate, interface_gate
 from driftgate.lifecycle.errors import ChampionMoved, DriftgateError, IntegrityError, InvalidRequest, NoChampion, Unavailable, WrongState
+from driftgate.lifecycle.flows import evidencing, policing
 from driftgate.lifecycle.flows.promoting import Desk, gather, judged
 from driftgate.lifecycle.ledger import Event, ExpectedChampion, Kind, NewEvent
 from driftgate.lifecycle.policy import Policy
@@ -113,13 +114,16 @@ def _examined(asked: ChallengeRequest, number: int, champion: int, policy: Polic
     if interface.verdict.blocks:
         return _Finding(_words([interface]), (integrity_gate(), interface), {})
     try:
-        judgement = judged(gather(asked.model, number, champion, desk), policy)
+        limits = policing.limits(version, champion, policing.enforced(asked.model, policy, desk.ledger), desk.ledger)
+        evidence = gather(asked.model, number, champion, desk)
+        judgement = judged(evidence, limits.policy)
+        kept = evidencing.keep(asked.id, evidence, judgement, limits.policy, desk.registry)
     except Unavailable:
         raise
     except DriftgateError as error:
         return _Finding(error.message, (integrity_gate(), interface), {})
     gates = (integrity_gate(), interface, *judgement.gates)
-    hashes = {"evidence_sha256": judgement.evidence_sha256, "policy_sha256": judgement.policy_sha256, "policy": plain(policy)}
+    hashes = {"evidence_sha256": judgement.evidence_sha256, "policy_sha256": judgement.policy_sha256, **limits.body, **kept}
     return _Finding(None if admitted(gates) else _words([gate for gate in gates if not admitted([gate])]), gates, hashes)
 
 

@@ -5,24 +5,31 @@ after a crash, by any process, ends where the first one would have. What has hap
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from driftgate.lifecycle.canonical import plain, sha256
-from driftgate.lifecycle.errors import ChampionMoved, Forbidden, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound, WrongState
+from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound
+from driftgate.lifecycle.flows import evidencing, policing
 from driftgate.lifecycle.gates import Evidence, Judgement, judge, verdict_over
 from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion
 from driftgate.lifecycle.policy import Policy, Standard
 from driftgate.lifecycle.ports import Examiner, Ledger, Registry
+from driftgate.lifecycle.verdicts import Gate
 
-SYSTEM = "driftgate"
+SYSTEM = policing.SYSTEM
 """The actor of what no person did."""
+
+BREAK_GLASS_TAG = "driftgate.break_glass"
+LONGEST_TAG = 5000
+"""MLflow's own limit is not much above."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromotionRequest:
     """A wish for a new champion. `expected_champion` is who serves as the requester sees it; None: nobody.
 
-    `standard`: what to show against the champion this once, instead of the policy's; only a person sets it.
+    `standard`: what to show against the champion this once, instead of the policy's; only a person sets it. `break_glass`: without any gate
+    or approval, for the reason in the comment.
     """
 
     id: str
@@ -33,6 +40,7 @@ class PromotionRequest:
     action: Action = Action.PROMOTE
     comment: str = ""
     standard: Standard | None = None
+    break_glass: bool = False
 
     @property
     def body(self) -> dict[str, object]:
@@ -43,7 +51,10 @@ class PromotionRequest:
             "expected_champion": self.expected_champion,
             "comment": self.comment,
         }
-        return wish if self.standard is None else {**wish, "standard": self.standard.value}
+        if self.standard is not None:
+            wish["standard"] = self.standard.value
+        # Only where it is so: what was asked for before there was such a thing keeps its meaning, and its repeats are found.
+        return {**wish, "break_glass": True} if self.break_glass else wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,8 @@ def request(asked: PromotionRequest, ledger: Ledger) -> Promotion:
     """
     if asked.version == asked.expected_champion:
         raise InvalidRequest(f"version {asked.version} is the champion already", field="version")
+    if asked.break_glass and not asked.comment.strip():
+        raise InvalidRequest("a promotion that skips the gates needs a reason: give it as the comment", field="comment")
     event = NewEvent(asked.model, asked.id, Kind.REQUESTED, asked.actor, asked.body)
     stored = ledger.append(event, ExpectedChampion(asked.expected_champion))
     if stored.model != asked.model or dict(stored.body) != asked.body:
@@ -94,26 +107,44 @@ def gather(model: str, number: int, champion_number: int | None, desk: Desk) -> 
     )
 
 
-def judged(evidence: Evidence, policy: Policy) -> Judgement:
-    """The judgement of the evidence under the policy, with the hashes of both."""
-    gates = judge(evidence, policy)
+def judged(evidence: Evidence, policy: Policy, *more: Gate | None) -> Judgement:
+    """The judgement of the evidence under the policy, with the hashes of both. `more`: gates that ask for no evidence."""
+    gates = (*judge(evidence, policy), *(gate for gate in more if gate is not None))
     return Judgement(verdict_over(gates), gates, sha256(evidence), policy.sha256)
 
 
-def promote(promotion_id: str, policy: Policy, desk: Desk) -> Promotion:
-    """The requested promotion, taken as far as it goes without a person: promoted, refused or awaiting approval."""
+def promote(promotion_id: str, proposed: Policy, desk: Desk) -> Promotion:
+    """The requested promotion, taken as far as it goes without a person: promoted, refused or awaiting approval.
+
+    It is judged by the policy in force. `proposed` is what the file says: it rules only where no policy was ever applied.
+    """
     current = found(promotion_id, desk.ledger)
     if current.state is not State.RUNNING:
         return current
+    if current.break_glass:
+        _check_digests(current, desk)
+        return settle(current, desk)
     if not _recorded(promotion_id, Kind.JUDGED, desk.ledger):
-        if current.standard is not None:
-            policy = replace(policy, standard=current.standard)
-        judgement = judged(gather(current.model, current.version, current.expected_champion, desk), policy)
-        _append(current, Kind.JUDGED, SYSTEM, {**plain(judgement), "policy": plain(policy), "approval": policy.approval}, desk.ledger)
+        _judge(current, proposed, desk)
         current = found(promotion_id, desk.ledger)
         return settle(current, desk) if current.state is State.RUNNING else current
+    late = None if current.decided else policing.untimely(current.model, desk.ledger)
+    if late is not None:
+        return fail(promotion_id, f"it was approved, and must not be carried out now: {late}; ask for it again", desk.ledger)
     _check_digests(current, desk)
     return settle(current, desk)
+
+
+def _judge(current: Promotion, proposed: Policy, desk: Desk) -> None:
+    """Records the judgement, after the evidence behind it was kept."""
+    policy = policing.enforced(current.model, proposed, desk.ledger)
+    candidate = desk.registry.version(current.model, current.version)
+    limits = policing.limits(candidate, current.expected_champion, policy, desk.ledger, current.standard)
+    evidence = gather(current.model, current.version, current.expected_champion, desk)
+    judgement = judged(evidence, limits.policy, policing.timely(current.model, policy, desk.ledger))
+    kept = evidencing.keep(current.id, evidence, judgement, limits.policy, desk.registry)
+    body = {**plain(judgement), **kept, **limits.body, "approval": policy.approval}
+    _append(current, Kind.JUDGED, SYSTEM, body, desk.ledger)
 
 
 def roll_back(promotion_id: str, desk: Desk) -> Promotion:
@@ -157,22 +188,6 @@ def rollback_target(model: str, wanted: int | None, ledger: Ledger) -> int:
     )
 
 
-def approve(promotion_id: str, actor: str, comment: str, ledger: Ledger) -> Promotion:
-    """The promotion, approved; `promote` carries it out. The approver may not be the requester."""
-    current = _awaiting(promotion_id, ledger)
-    if actor == current.actor:
-        raise Forbidden(f"{actor} requested this promotion and cannot approve it: ask somebody else")
-    _append(current, Kind.APPROVED, actor, {"comment": comment}, ledger)
-    return _answered(promotion_id, Kind.APPROVED, actor, ledger)
-
-
-def reject(promotion_id: str, actor: str, reason: str, ledger: Ledger) -> Promotion:
-    """The promotion, rejected for the reason given."""
-    current = _awaiting(promotion_id, ledger)
-    _append(current, Kind.REJECTED, actor, {"reason": reason}, ledger)
-    return _answered(promotion_id, Kind.REJECTED, actor, ledger)
-
-
 def fail(promotion_id: str, reason: str, ledger: Ledger) -> Promotion:
     """The promotion, ended because no judgement was possible. One that is decided already stays decided."""
     current = found(promotion_id, ledger)
@@ -183,7 +198,9 @@ def fail(promotion_id: str, reason: str, ledger: Ledger) -> Promotion:
 
 def settle(current: Promotion, desk: Desk) -> Promotion:
     """The decision, taken only while the expected champion still serves, and then applied."""
-    body = {"version": current.version, "previous": current.expected_champion, "action": current.action.value}
+    body: dict[str, object] = {"version": current.version, "previous": current.expected_champion, "action": current.action.value}
+    if current.break_glass:
+        body |= {"break_glass": True, "reason": current.comment, "requested_by": current.actor}
     try:
         _append(current, Kind.DECIDED, SYSTEM, body, desk.ledger, ExpectedChampion(current.expected_champion))
     except ChampionMoved as error:
@@ -193,31 +210,46 @@ def settle(current: Promotion, desk: Desk) -> Promotion:
 
 def apply(current: Promotion, desk: Desk) -> Promotion:
     """The decided promotion, with the MLflow alias on the ledger's head: a later decision is never undone by an earlier one."""
-    head, alias = desk.ledger.champion(current.model), None
-    while head is not None and alias != head:
-        desk.registry.point_champion(current.model, head)
-        # Another promotion may have been decided and applied between the two calls; whoever points last must look again.
-        head, alias = desk.ledger.champion(current.model), head
+    head = _follow(current.model, desk)
+    if current.break_glass:
+        mark = f"promotion {current.id}, asked for by {current.actor}: {current.comment}"
+        desk.registry.mark(current.model, current.version, {BREAK_GLASS_TAG: mark[:LONGEST_TAG]})
     _append(current, Kind.APPLIED, SYSTEM, {"alias": head}, desk.ledger)
     return found(current.id, desk.ledger)
 
 
 def reconcile(model: str, desk: Desk) -> str | None:
-    """What was wrong, in words, and put right; None where ledger and MLflow agree. Applies what was decided and not yet applied."""
-    head = desk.ledger.champion(model)
-    alias = desk.registry.champion_alias(model)
+    """What was wrong, in words, and put right; None where ledger and MLflow agree, or MLflow only lagged behind a decision.
+
+    Applies what was decided and not yet applied.
+    """
+    alias, head = desk.registry.champion_alias(model), desk.ledger.champion(model)
     if head is None:
         return f"the champion alias of {model} points to {alias}, but nothing was ever promoted: it is not served" if alias else None
+    unapplied = [each for each in promotions(model, desk.ledger) if each.decided and each.state is State.RUNNING]
+    moved = alias != head and _moved(model, unapplied, desk)
     if alias != head:
+        _follow(model, desk)
+    for waiting in unapplied:
+        apply(waiting, desk)
+    return f"the champion alias of {model} pointed to {alias or 'nothing'}; put back to {head}, which the ledger names" if moved else None
+
+
+def _moved(model: str, unapplied: Sequence[Promotion], desk: Desk) -> bool:
+    """Whether the alias is neither at the champion nor at one that a decision on its way replaces."""
+    # Asked again: whoever carries out a promotion may have decided and applied it since the alias and the ledger were read.
+    alias = desk.registry.champion_alias(model)
+    return alias != desk.ledger.champion(model) and alias not in {each.expected_champion for each in unapplied}
+
+
+def _follow(model: str, desk: Desk) -> int | None:
+    """The champion of the ledger, where the alias points now."""
+    head, alias = desk.ledger.champion(model), None
+    while head is not None and alias != head:
         desk.registry.point_champion(model, head)
-    for waiting in promotions(model, desk.ledger):
-        if waiting.decided and waiting.state is State.RUNNING:
-            apply(waiting, desk)
-    return (
-        None
-        if alias == head
-        else f"the champion alias of {model} pointed to {alias or 'nothing'}; put back to {head}, which the ledger names"
-    )
+        # Another promotion may have been decided and applied between the two calls; whoever points last must look again.
+        head, alias = desk.ledger.champion(model), head
+    return head
 
 
 def promotions(model: str, ledger: Ledger) -> Sequence[Promotion]:
@@ -227,21 +259,6 @@ def promotions(model: str, ledger: Ledger) -> Sequence[Promotion]:
         by_subject.setdefault(event.subject, []).append(event)
     known = [promotion(events) for events in by_subject.values() if events[0].kind is Kind.REQUESTED]
     return tuple(reversed(known))
-
-
-def _awaiting(promotion_id: str, ledger: Ledger) -> Promotion:
-    current = found(promotion_id, ledger)
-    if current.state is not State.AWAITING_APPROVAL:
-        raise WrongState(f"promotion {promotion_id} is {current.state.value}, not awaiting approval")
-    return current
-
-
-def _answered(promotion_id: str, kind: Kind, actor: str, ledger: Ledger) -> Promotion:
-    current = found(promotion_id, ledger)
-    answers = [event for event in ledger.events(subject=promotion_id) if event.kind in (Kind.APPROVED, Kind.REJECTED)]
-    if (answers[0].kind, answers[0].actor) != (kind, actor):
-        raise WrongState(f"promotion {promotion_id} was {answers[0].kind.value} by {answers[0].actor} in the same moment")
-    return current
 
 
 def _recorded(promotion_id: str, kind: Kind, ledger: Ledger) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,20 +11,34 @@ from driftgate.service.cli.shared import json_option, running, settings, show
 
 @click.group()
 def audit() -> None:
-    """The ledger: check its hash chain, or export it."""
+    """The ledger: check its hash chain and its anchors, or export it."""
 
 
 @audit.command()
 @json_option
 def verify(as_json: bool) -> None:
-    """Walk the hash chain; exit 1 naming the first row that was changed, removed or moved."""
-    from driftgate.lifecycle.ledger import verify as verify_chain
-
+    """Walk the hash chain and compare it with its anchors; exit 1 naming what was changed, removed, moved, cut off or computed anew."""
     with running(settings()) as parts:
-        events = parts.app.ledger.events()
-        count = verify_chain(events)
-    head = events[-1].hash if events else None
-    show({"events": count, "head": head}, as_json, lambda d: [f"{d['events']} events, chain unbroken, head {d['head'] or '-'}"])
+        document = parts.app.anchors.audit()
+    show(document, as_json, _lines)
+    if document["problems"]:
+        click.get_current_context().exit(1)
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    state = "chain unbroken" if not document["problems"] else click.style("NOT as it was written", fg="red", bold=True)
+    return [
+        f"{document['events']} events, {state}, head {document['head'] or '-'}",
+        *(f"  {problem}" for problem in document["problems"]),
+        *(f"  {_place(each)}" for each in document["anchors"]),
+    ]
+
+
+def _place(checked: dict[str, Any]) -> str:
+    if not checked["anchors"]:
+        return f"{checked['place']}: no anchors"
+    lag = f"{checked['behind']} rows behind" if checked["behind"] else "up to date"
+    return f"{checked['place']}: {checked['anchors']} anchors, the last one of row {checked['last']}, {lag}"
 
 
 @audit.command()

@@ -1,11 +1,14 @@
 """`gate`, `promote`, `rollback`, `approve`, `reject` and `challenge`."""
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from driftgate.service.cli.shared import actor, gate_lines, json_option, model_option, remote, running, settings, show, verdict_mark
+
+if TYPE_CHECKING:
+    from driftgate.service.bootstrap import Running
 
 NOBODY = 0
 """`--expect 0` says: I expect that nothing serves yet."""
@@ -26,10 +29,19 @@ def gate(version: int, model: str | None, as_json: bool) -> None:
         document = service.job(f"/v1/models/{name}/versions/{version}/gates", None)
     else:
         with running(found) as parts:
+            _say_unapplied(parts, name)
             document = dispatch(parts.app, parts.roster, parts.jobs, "gate", f"gate-{uuid.uuid4()}", name, version, found.policy(name))
     show(document, as_json, _gate_lines)
     if document["verdict"] != "pass":
         click.get_current_context().exit(1)
+
+
+def _say_unapplied(parts: "Running", name: str) -> None:
+    from driftgate.service.policies import unapplied
+
+    told = unapplied(name, parts.app.settings.policy(name), parts.app.ledger)
+    if told is not None:
+        click.echo(f"note: {told}", err=True)
 
 
 def _gate_lines(document: dict[str, Any]) -> list[str]:
@@ -42,10 +54,15 @@ def _gate_lines(document: dict[str, Any]) -> list[str]:
 @click.option("--expect", type=click.IntRange(min=0), help="Only if this version is the champion (0: none). By default: whoever it is now.")
 @click.option("--comment", default="", help="Why; kept in the ledger.")
 @click.option("--standard", type=click.Choice(["superior", "non_inferior"]), help="What it must show against the champion, this once.")
+@click.option("--break-glass", is_flag=True, help="Without any gate or approval: takes an admin and a --comment, and is told to everybody.")
 @model_option
 @json_option
-def promote(version: int, expect: int | None, comment: str, standard: str | None, model: str | None, as_json: bool) -> None:
+def promote(
+    version: int, expect: int | None, comment: str, standard: str | None, break_glass: bool, model: str | None, as_json: bool
+) -> None:
     """Make a version the champion, if every gate lets it. Exit 1 where it is refused."""
+    if break_glass and not comment.strip():
+        raise click.UsageError("--break-glass needs a reason: give it as --comment")
     from driftgate.lifecycle.flows.promoting import PromotionRequest
     from driftgate.lifecycle.policy import Standard
     from driftgate.service.carrying import carry_out
@@ -54,13 +71,17 @@ def promote(version: int, expect: int | None, comment: str, standard: str | None
     name = found.model(model)
     service = remote(found)
     if service is not None:
-        document = service.promote(name, version, service.champion(name) if expect is None else expect or None, comment, standard)
+        expected = service.champion(name) if expect is None else expect or None
+        document = service.promote(name, version, expected, comment, standard, by_force=break_glass)
     else:
         with running(found) as parts:
+            _say_unapplied(parts, name)
             expected = parts.app.ledger.champion(name) if expect is None else expect or None
             parts.app.registry.version(name, version)
             asked = Standard(standard) if standard else None
-            wish = PromotionRequest(str(uuid.uuid4()), name, version, expected, actor(), comment=comment, standard=asked)
+            wish = PromotionRequest(
+                str(uuid.uuid4()), name, version, expected, actor(), comment=comment, standard=asked, break_glass=break_glass
+            )
             document = carry_out(parts, wish)
     _finish(document, as_json)
 
@@ -117,7 +138,7 @@ def approve(promotion_id: str, comment: str, model: str | None, as_json: bool) -
 @json_option
 def reject(promotion_id: str, comment: str, model: str | None, as_json: bool) -> None:
     """Reject a promotion that awaits approval."""
-    from driftgate.lifecycle.flows import promoting
+    from driftgate.lifecycle.flows import approving
     from driftgate.service import asking, documents
 
     found = settings()
@@ -129,7 +150,7 @@ def reject(promotion_id: str, comment: str, model: str | None, as_json: bool) ->
         with running(found) as parts:
             ledger = parts.app.ledger
             asking.promotion_of(name, promotion_id, ledger)
-            document = documents.promotion(promoting.reject(promotion_id, actor(), comment, ledger), ledger.champion(name))
+            document = documents.promotion(approving.reject(promotion_id, actor(), comment, ledger), ledger.champion(name))
     show(document, as_json, _promotion_lines)
 
 
@@ -192,6 +213,8 @@ def _promotion_lines(document: dict[str, Any]) -> list[str]:
     reasons = [] if document["gates"] else [f"  {reason}" for reason in document["reasons"]]
     if document["state"] == "failed":
         reasons = [f"  {reason}" for reason in document["reasons"]]
+    if document["break_glass"]:
+        reasons.append(f"  No gate was asked, because: {document['comment']}")
     tail = f"Champion: {document['champion'] or 'none'}   (promotion {document['promotion_id']})"
     return [head, *gate_lines(document["gates"]), *reasons, tail]
 

@@ -7,7 +7,21 @@ import traceback
 import click
 
 from driftgate.lifecycle.errors import DriftgateError, InvalidConfiguration, InvalidRequest
-from driftgate.service.cli import access, auditing, deciding, etl, impact, making, payload_log, running, scoring, setup, volume, watching
+from driftgate.service.cli import (
+    access,
+    auditing,
+    deciding,
+    etl,
+    impact,
+    making,
+    payload_log,
+    policy,
+    running,
+    scoring,
+    setup,
+    volume,
+    watching,
+)
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 GARBAGE_AFTER = 1_000_000
@@ -24,7 +38,7 @@ def cli(context: click.Context, project: str, url: str | None, debug: bool) -> N
     context.obj = {"project": project, "url": url, "debug": debug}
 
 
-for module in (setup, making, deciding, watching, impact, auditing, etl, scoring, payload_log, volume, running, access):
+for module in (setup, making, deciding, policy, watching, impact, auditing, etl, scoring, payload_log, volume, running, access):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -155,7 +155,15 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
         ]
         for m in document["models"]
     ]
-    return table([["model", "champion", "challenger", "candidate", "since", "alarms"], *rows])
+    late = [each for each in document["ledger"]["anchors"] if each["behind"]]
+    return [
+        *table([["model", "champion", "challenger", "candidate", "since", "alarms"], *rows]),
+        *(f"  The ledger is {each['behind']} rows ahead of its anchor in {each['place']}{_because(each['problem'])}." for each in late),
+    ]
+
+
+def _because(problem: str | None) -> str:
+    return f": {problem}" if problem else ""
 
 
 COMMANDS = (drift, monitor, status)

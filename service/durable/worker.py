@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from driftgate.lifecycle.flows import challenging, promoting
+from driftgate.lifecycle.flows import approving, promoting
 from driftgate.lifecycle.ledger import State
+from driftgate.service import upkeep
 from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import HEARTBEAT_SECONDS, Roster
@@ -67,6 +68,8 @@ class Worker:
         self._loop("announcements", UPKEEP_SECONDS, lambda: self._announcing.announce(datetime.now(UTC)))
         # A loop of its own: a channel that hangs must not keep a dead worker's promotions waiting.
         self._loop("messages", UPKEEP_SECONDS, lambda: self._app.alerts.deliver_pending(datetime.now(UTC)))
+        # And another: neither an object store nor an MLflow that hangs may hold anything up.
+        self._loop("anchors", UPKEEP_SECONDS, self._app.anchors.catch_up)
 
     def run(self) -> None:
         """Works until `stop` is called."""
@@ -91,12 +94,7 @@ class Worker:
         self._take_over()
         for model in self._app.settings.models:
             self._resume(model)
-            for repaired in (
-                promoting.reconcile(model, self._app.desk),
-                challenging.reconcile(model, self._app.ledger, self._app.registry),
-            ):
-                if repaired:
-                    logger.error(repaired)
+            upkeep.reconcile(self._app, model, self._clock())
         self._keeping.forget(self._clock())
 
     def catch_up(self) -> None:
@@ -116,6 +114,8 @@ class Worker:
     def _resume(self, model: str) -> None:
         # A request may have reached the ledger and not the queue; the flow is idempotent, so asking again is safe.
         for promotion in promoting.promotions(model, self._app.ledger):
+            if promotion.state is State.AWAITING_APPROVAL:
+                approving.expire(promotion.id, self._app.ledger)
             if promotion.state is State.RUNNING:
                 self._jobs.promote(promotion, self._app.settings.policy(model))
 

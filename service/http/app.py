@@ -18,6 +18,7 @@ from driftgate.service.http import (
     impact,
     monitoring,
     outcomes,
+    policies,
     predictions,
     problems,
     scoring_protocol,
@@ -73,7 +74,7 @@ def create_app(parts: Parts) -> Api:
         lifespan=lifespan,
     )
     problems.install(app)
-    for module in (predictions, outcomes, scoring_protocol, decisions, catalogue, monitoring, impact, health, dashboard):
+    for module in (predictions, outcomes, scoring_protocol, decisions, policies, catalogue, monitoring, impact, health, dashboard):
         app.include_router(module.router)
     app.include_router(decisions.jobs_router)
     return app

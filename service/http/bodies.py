@@ -77,13 +77,21 @@ class RetrainBody(Body):
 class PromotionBody(Body):
     """A wish for a new champion. `expected_champion`: who serves as you see it; null: nobody.
 
-    `standard`: what it must show against the champion this once, instead of the policy's.
+    `standard`: what it must show against the champion this once, instead of the policy's. `break_glass`: without gates and approval,
+    for the reason in `comment`; takes an admin.
     """
 
     version: Number
     expected_champion: Number | None
     comment: Words = ""
     standard: Literal["superior", "non_inferior"] | None = None
+    break_glass: StrictBool = False
+
+
+class PolicyBody(Body):
+    """Why the limits of the service's driftgate.toml are put in force."""
+
+    comment: Words = ""
 
 
 class RollbackBody(Body):

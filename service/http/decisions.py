@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header
 
-from driftgate.lifecycle.errors import KeyReused, PromotionNotFound
-from driftgate.lifecycle.flows import challenging, promoting
+from driftgate.lifecycle.errors import Forbidden, KeyReused, PromotionNotFound
+from driftgate.lifecycle.flows import approving, challenging, promoting
 from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.ledger import Action, Promotion
 from driftgate.lifecycle.policy import Standard
@@ -15,6 +15,7 @@ from driftgate.service.documents import Document
 from driftgate.service.http.access import Approver, Trainer, Viewer
 from driftgate.service.http.bodies import ApprovalBody, ChallengeBody, DriftBody, PromotionBody, RetrainBody, RollbackBody
 from driftgate.service.http.parts import Model, Named, Parts, VersionNumber, Wired
+from driftgate.service.tokens import Role
 
 router = APIRouter(prefix="/v1/models/{model}", tags=["decisions"])
 jobs_router = APIRouter(prefix="/v1/jobs", tags=["decisions"])
@@ -75,6 +76,8 @@ def challenge(actor: Approver, model: Model, body: ChallengeBody, parts: Wired) 
 @router.post("/promotions", status_code=202)
 def promote(actor: Trainer, model: Model, body: PromotionBody, parts: Wired, idempotency_key: IdempotencyKey = None) -> Document:
     """A promotion, recorded and queued. 409 where the champion is not the expected one."""
+    if body.break_glass and actor.role < Role.ADMIN:
+        raise Forbidden(f"{actor.name} is a {actor.role.name.lower()}; a promotion that skips the gates needs the role admin")
     parts.app.registry.version(model, body.version)
     wish = PromotionRequest(
         id=_promotion_id(model, idempotency_key),
@@ -84,6 +87,7 @@ def promote(actor: Trainer, model: Model, body: PromotionBody, parts: Wired, ide
         actor=actor.name,
         comment=body.comment,
         standard=None if body.standard is None else Standard(body.standard),
+        break_glass=body.break_glass,
     )
     return _queued(promoting.request(wish, parts.app.ledger), parts)
 
@@ -138,12 +142,12 @@ def promotion(_: Viewer, model: Model, promotion_id: Named, parts: Wired) -> Doc
 def approve(actor: Approver, model: Model, promotion_id: Named, body: ApprovalBody, parts: Wired) -> Document:
     """The promotion, approved and queued to be carried out."""
     asking.promotion_of(model, promotion_id, parts.app.ledger)
-    return _queued(promoting.approve(promotion_id, actor.name, body.comment, parts.app.ledger), parts)
+    return _queued(approving.approve(promotion_id, actor.name, body.comment, parts.app.ledger), parts)
 
 
 @router.post("/promotions/{promotion_id}/reject")
 def reject(actor: Approver, model: Model, promotion_id: Named, body: ApprovalBody, parts: Wired) -> Document:
     """The promotion, rejected."""
     asking.promotion_of(model, promotion_id, parts.app.ledger)
-    rejected = promoting.reject(promotion_id, actor.name, body.comment, parts.app.ledger)
+    rejected = approving.reject(promotion_id, actor.name, body.comment, parts.app.ledger)
     return documents.promotion(rejected, parts.app.ledger.champion(model))

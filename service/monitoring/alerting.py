@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from driftgate.lifecycle.alarms import Kind, News, fold
 from driftgate.lifecycle.canonical import sha256
@@ -64,6 +64,12 @@ class Alerting:
             if self._book.settle(after, notices):
                 return notices
         raise Unavailable(f"the alarms of {found.model} were changed {ATTEMPTS} times while a pass was taken in: try again")
+
+    def tell(self, key: str, model: str, title: str, body: str) -> None:
+        """A message of its own to every channel of `[alerts]`, stored to be delivered; the same key again tells nothing more."""
+        now = datetime.now(UTC)
+        names = self._channels.names(self._settings.alerts.channels)
+        self._book.tell([Notice(_id(key, channel), model, None, channel, title, body, now, now) for channel in names])
 
     def send_digest(self, now: datetime) -> Sequence[Notice]:
         """The digests of what was put aside up to `now`, one for each channel that has something; they wait to be delivered."""

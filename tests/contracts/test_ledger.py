@@ -69,6 +69,47 @@ def test_a_repeat_is_found_even_where_its_expectation_no_longer_holds(ledger):
     assert again == first
 
 
+def test_the_head_is_the_newest_event_of_any_model(ledger):
+    empty = ledger.head()
+    ledger.append(requested("p1"))
+    last = ledger.append(requested("p2", model="other"))
+
+    assert (empty, ledger.head()) == (None, last)
+
+
+def test_the_latest_event_of_a_kind_is_that_of_the_model(ledger):
+    first = ledger.append(requested("p1"))
+    last = ledger.append(requested("p2"))
+    ledger.append(requested("p3", model="other"))
+    ledger.append(decided("p2", 1))
+
+    assert (ledger.latest("churn", Kind.REQUESTED), ledger.latest("churn", Kind.APPLIED)) == (last, None)
+    assert first.sequence < last.sequence
+
+
+def test_attempts_are_the_versions_judged_on_those_rows_against_that_champion(ledger):
+    def judged(subject: str, version: int, holdout: str, against: int | None) -> None:
+        body = {"judged_version": version, "holdout_sha256": holdout, "judged_against": against, "gates": []}
+        ledger.append(NewEvent("churn", subject, Kind.JUDGED, "driftgate", body))
+
+    for place, (version, holdout, against) in enumerate(
+        [(2, "a" * 64, 1), (3, "a" * 64, 1), (2, "a" * 64, 1), (4, "b" * 64, 1), (5, "a" * 64, None)]
+    ):
+        judged(f"p{place}", version, holdout, against)
+
+    assert ledger.attempts("churn", "a" * 64, 1) == {2, 3}
+    assert ledger.attempts("churn", "a" * 64, None) == {5}
+    assert ledger.attempts("other", "a" * 64, 1) == frozenset()
+
+
+def test_the_ledger_s_clock_is_the_one_of_its_events(ledger):
+    before = ledger.now()
+    event = ledger.append(requested("p1"))
+
+    assert before <= event.at <= ledger.now()
+    assert before.utcoffset().total_seconds() == 0
+
+
 def test_the_champion_is_the_version_of_the_last_decision_on_that_model(ledger):
     ledger.append(decided("p1", 1))
     ledger.append(decided("p2", 7, model="other"))

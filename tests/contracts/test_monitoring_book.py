@@ -260,6 +260,15 @@ def test_a_message_that_is_known_is_left_as_it_is(book):
     assert {notice.id: notice.body for notice in book.notices()} == {"n1": "first", "n2": "It drifted."}
 
 
+def test_messages_that_no_pass_made_are_kept_once_and_change_no_alarms(book):
+    book.tell([a_notice(body="first"), a_notice("n2")])
+    book.tell([a_notice(body="second")])
+    book.tell([])
+
+    assert sorted((each.id, each.body) for each in book.notices()) == sorted([("n1", "first"), ("n2", a_notice().body)])
+    assert book.alarms(MODEL).revision == 0
+
+
 def test_a_claimed_message_is_nobody_elses_until_its_time_and_then_anybodys(book):
     waiting = [
         a_notice("late", due=NOON + HOUR),

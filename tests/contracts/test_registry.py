@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from driftgate.lifecycle.errors import DigestMismatch, VersionNotFound
+from driftgate.lifecycle.errors import DigestMismatch, NotFound, VersionNotFound
 from driftgate.lifecycle.ports import Registry
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
 from tests.builders import a_plan, a_retrain_request, a_training
@@ -20,6 +20,7 @@ class Case:
     model: str
     staged: Callable[[], Training]
     tamper: Callable[[Version], None]
+    evidence: Callable[[Version, str], bytes]
 
     def request(self, key: str) -> RetrainRequest:
         return a_retrain_request(key, plan=a_plan(self.model))
@@ -32,7 +33,13 @@ class Case:
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     if request.param == "fake":
         fake = FakeRegistry()
-        yield Case(fake, "churn", lambda: a_training(model="churn"), lambda version: fake.tampered.add(version.number))
+        yield Case(
+            fake,
+            "churn",
+            lambda: a_training(model="churn"),
+            lambda version: fake.tampered.add(version.number),
+            lambda version, name: fake.evidence[version.model, version.number, name].encode(),
+        )
         return
     with bench(tmp_path) as real:
 
@@ -40,7 +47,10 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
             with (real.stored_model(version) / "model.pkl").open("ab") as file:
                 file.write(b"x")
 
-        yield Case(real.registry, real.model, real.staged, tamper)
+        def evidence(version: Version, name: str) -> bytes:
+            return (real.stored_snapshot(version).parent / "evidence" / name).read_bytes()
+
+        yield Case(real.registry, real.model, real.staged, tamper, evidence)
 
 
 def test_a_new_version_is_numbered_from_one_and_becomes_the_candidate(case):
@@ -135,3 +145,30 @@ def test_metrics_can_be_recorded_again(case):
 
     for value in (0.1, 0.2):
         case.registry.record_metrics(version, {"simulation/score x1.05/log_loss": value})
+
+
+def test_marks_are_those_last_set_on_the_model_and_on_each_version(case):
+    case.register("k1")
+    case.register("k2")
+
+    for number, value in ((None, "a"), (2, "b"), (2, "c")):
+        case.registry.mark(case.model, number, {"driftgate.test": value})
+    found = {number: tags.get("driftgate.test") for number, tags in case.registry.marks(case.model).items()}
+
+    assert found == {None: "a", 1: None, 2: "c"}
+
+
+def test_a_model_that_is_not_registered_has_no_marks_and_takes_none(case):
+    assert case.registry.marks(case.model) == {}
+    for number in (None, 1):
+        with pytest.raises(NotFound):
+            case.registry.mark(case.model, number, {"driftgate.test": "a"})
+
+
+def test_evidence_is_kept_byte_for_byte_and_a_repeat_overwrites(case):
+    version = case.register("k1")
+
+    for text in ("first", '{"words":"Zürich\u0000"}'):
+        case.registry.keep_evidence(version, "p1.json", text)
+
+    assert case.evidence(version, "p1.json") == '{"words":"Zürich\u0000"}'.encode()

@@ -19,6 +19,9 @@ STEPS = [
     "ledger.events",
     "ledger.events",
     "ledger.events",
+    "ledger.latest",
+    "registry.version",
+    "ledger.attempts",
     "registry.version",
     "registry.verify",
     "registry.version",
@@ -27,6 +30,9 @@ STEPS = [
     "examiner.comparison",
     "examiner.degradation",
     "examiner.behaviour",
+    "registry.version",
+    "registry.version",
+    "registry.keep_evidence",
     "ledger.append",
     "ledger.events",
     "ledger.append",
@@ -38,7 +44,7 @@ STEPS = [
     "ledger.champion",
 ]
 GOOD, BAD = 2, 3
-REFUSED_STEPS = range(1, 15) if os.environ.get("DRIFTGATE_SOAK") == "1" else [9, 12, 13]
+REFUSED_STEPS = range(1, 21) if os.environ.get("DRIFTGATE_SOAK") == "1" else [4, 11, 17, 18, 19]
 MOMENTS = ["before", "after"] if os.environ.get("DRIFTGATE_SOAK") == "1" else ["after"]
 
 
@@ -55,7 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def die(project: Path, step: int, moment: str, version: int = GOOD) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.e2e.dying_worker", str(project), str(step), moment, str(version)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=Path(__file__).parents[2], check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=Path(__file__).parents[2], check=False)
 
 
 def wired(project: Path) -> Running:

@@ -99,7 +99,7 @@ def test_bank_by_command_a_retrain_on_later_rows_is_promoted_as_superior_and_rol
     assert status["models"][0]["champion"] == 2
     assert {gate["name"]: gate["verdict"] for gate in outdated["gates"]}["comparison"] == "fail"
     assert (back["state"], back["champion"], back["previous_champion"]) == ("promoted", 1, 2)
-    assert told(bank, "audit", "verify")["events"] == 11
+    assert told(bank, "audit", "verify")["events"] == 12
 
 
 @pytest.mark.slow

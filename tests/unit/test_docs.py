@@ -102,7 +102,7 @@ def literals() -> str:
     """The source of everything that makes a document."""
     service = ROOT / "service"
     paths = [
-        *(service / f"{name}.py" for name in ("documents", "standing", "scoring", "volume", "notices", "impact")),
+        *(service / f"{name}.py" for name in ("documents", "standing", "scoring", "volume", "notices", "impact", "anchoring", "policies")),
         *(service / "cli").glob("*.py"),
         *(ROOT / "lifecycle").glob("*.py"),
     ]

@@ -11,11 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, insert, inspect, select, text
+from sqlalchemy import Engine, bindparam, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from driftgate.lifecycle.errors import InvalidConfiguration, StoreUnavailable
-from driftgate.registry.tables import ledger
+from driftgate.registry.tables import Instant, ledger
 from driftgate.service.database import MIGRATIONS, VERSION_TABLE, connect, downgrade, ping, shown, target, upgrade
 from driftgate.service.tables import tokens
 from tests.builders import NOON
@@ -90,6 +90,22 @@ def test_the_database_itself_refuses_to_change_a_ledger_row(engine, change):
 
     with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
         connection.execute(text(change))
+
+    with engine.connect() as connection:
+        assert connection.execute(select(ledger.c.actor)).scalar_one() == "ada"
+
+
+def test_a_row_is_not_replaced_by_another_of_its_number_either(engine):
+    upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(ledger).values(ROW))
+    columns, values = ", ".join(ROW), ", ".join(f":{name}" for name in ROW)
+    words = {
+        "postgresql": f"INSERT INTO ledger ({columns}) VALUES ({values}) ON CONFLICT (sequence) DO UPDATE SET actor = 'eve'",
+    }.get(engine.dialect.name, f"REPLACE INTO ledger ({columns}) VALUES ({values})")
+
+    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+        connection.execute(text(words).bindparams(bindparam("at", type_=Instant)), {**ROW, "actor": "eve"})
 
     with engine.connect() as connection:
         assert connection.execute(select(ledger.c.actor)).scalar_one() == "ada"

@@ -106,3 +106,26 @@ def test_a_feature_can_be_asked_for_in_sql(engine):
     words = "CAST(JSON_VALUE(features, '$.age') AS CHAR)" if engine.dialect.name == "mysql" else "features->>'age'"
 
     assert [str(value) for (value,) in stored(engine, f"SELECT {words} FROM payloads")] == ["41"]
+
+
+def test_triggers_that_could_not_be_made_before_are_made_by_a_later_step(engine):
+    if engine.dialect.name != "mysql":
+        pytest.skip("only MySQL and MariaDB may deny triggers")
+    up(engine, "0006")
+    for verb in ("update", "delete"):
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP TRIGGER ledger_refuses_{verb}"))
+
+    up(engine, "0007")
+
+    query = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1"
+    assert stored(engine, query) == [("ledger_refuses_delete",), ("ledger_refuses_update",)]
+
+
+def test_the_step_of_the_anchors_goes_down_and_up_and_leaves_the_ledger_guarded(engine):
+    upgrade(engine)
+
+    down(engine, "0006")
+    up(engine, "0007")
+
+    assert stored(engine, "SELECT place FROM anchored") == []

@@ -38,6 +38,7 @@ from driftgate.service.tables import metadata
 from driftgate.service.tokens import Role, Tokens
 from tests.builders import MODEL, a_report, a_version, an_event
 from tests.fakes import (
+    FakeAnchors,
     FakeDriftMeter,
     FakeExaminer,
     FakeLedger,
@@ -59,6 +60,9 @@ SETTINGS = """
 [service]
 auth = "{auth}"
 max_body_mb = 0.01
+
+[alerts]
+{alerts}
 
 [models.churn]
 target = "churned"
@@ -192,9 +196,9 @@ class Api:
         self.parts.follower.refresh()
 
 
-def an_api(folder: Path, auth: str = "none") -> Api:
+def an_api(folder: Path, auth: str = "none", alerts: str = "") -> Api:
     """An API over versions 1, 2 and 3 of the model churn, none of them champion, and one kept drift report."""
-    (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth), encoding="utf-8")
+    (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth, alerts=alerts), encoding="utf-8")
     settings = load(folder, {})
     engine = connect(f"sqlite:///{folder / 'tokens.db'}")
     if auth == "token":
@@ -215,6 +219,7 @@ def an_api(folder: Path, auth: str = "none") -> Api:
         watched,
         Alerting(settings, watched),
         FakeTriggers(),
+        FakeAnchors(ledger),
     )
     follower = Follower(arrangements(settings), ledger, book, Remembered(folder / "serving"))
     metrics = Metrics(follower.schema, {MODEL: Limits(0.6)})

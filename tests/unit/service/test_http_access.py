@@ -36,6 +36,8 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("POST", "/v1/models/{model}/promotions/{promotion_id}/reject"): (Role.APPROVER, {}),
     ("GET", "/v1/models/{model}/promotions"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/promotions/{promotion_id}"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/policy"): (Role.VIEWER, None),
+    ("POST", "/v1/models/{model}/policy"): (Role.TRAINER, {"comment": "as agreed"}),
     ("GET", "/v1/models/{model}/versions"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/versions/{version}"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/reports"): (Role.VIEWER, None),

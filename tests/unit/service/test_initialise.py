@@ -99,7 +99,7 @@ def test_every_uncommented_default_is_the_default(initial, tmp_path, task):
     for table in ("monitoring", "triggers"):
         given, default = (getattr(each.models["churn"], table) for each in (filled, settings))
         assert given.model_copy(update={key: value for key, value in chosen.items() if key in type(given).model_fields}) == default
-    without_floors = Policy(**{name: getattr(filled.policy("churn"), name) for name in Policy.__slots__} | {"floors": {}})
+    without_floors = Policy(**{name: getattr(filled.policy("churn"), name) for name in Policy.__slots__} | {"floors": {}, "tests": ()})
     assert without_floors == Policy()
     plan = filled.plan("churn")
     assert (plan.holdout, plan.estimator, plan.threshold, plan.seed) == (0.25, settings.plan("churn").estimator, Threshold(), 0)

@@ -117,7 +117,18 @@ def test_every_model_key_reaches_plan_and_policy(loaded, tmp_path):
         seed=7,
     )
     assert settings.policy("churn") == Policy(
-        Standard.NON_INFERIOR, 0.02, 0.9, 50, {"roc_auc": 0.7, "log_loss": 0.6}, 0.2, 0.1, 1.1, ("strong", "mine"), 60.0, approval=True
+        Standard.NON_INFERIOR,
+        0.02,
+        0.9,
+        50,
+        {"roc_auc": 0.7, "log_loss": 0.6},
+        0.2,
+        0.1,
+        1.1,
+        ("strong", "mine"),
+        60.0,
+        approval=True,
+        tests=("tests/gate",),
     )
     assert settings.tests("churn") == (tmp_path / "tests/gate",)
     assert settings.models["churn"].simulation.extra()[0].share == 0.5

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from driftgate.lifecycle import ledger as chain
+from driftgate.lifecycle.flows import policing
 from driftgate.lifecycle.flows.promoting import Desk, promote, request, roll_back
 from driftgate.lifecycle.ledger import Action, Kind, Promotion
 from driftgate.lifecycle.policy import Policy
@@ -11,8 +12,8 @@ from tests.builders import MODEL, a_promotion_request, a_version, passing_compar
 from tests.fakes import FakeExaminer, FakeLedger, FakeRegistry
 from tests.faults import Fuse
 
-LEDGER_CALLS = ("append", "events", "champion")
-REGISTRY_CALLS = ("version", "verify", "champion_alias", "point_champion")
+LEDGER_CALLS = ("append", "events", "champion", "latest", "attempts", "now")
+REGISTRY_CALLS = ("version", "verify", "champion_alias", "point_champion", "keep_evidence", "mark")
 EXAMINER_CALLS = ("schema", "performance", "comparison", "degradation", "behaviour")
 
 
@@ -52,6 +53,11 @@ class Office:
             promote(name, Policy(), self.desk)
         return self
 
+    def under(self, policy: Policy) -> "Office":
+        """The office with the policy in force."""
+        policing.apply(MODEL, policy, "ada", "", self.ledger, may_loosen=True)
+        return self
+
     def rolled_back(self, version: int) -> "Office":
         name = f"back-{len(self.ledger.stored)}"
         self.ask(name, version, self.ledger.champion(MODEL), action=Action.ROLLBACK)
@@ -71,7 +77,7 @@ class Office:
 
     def is_whole(self) -> bool:
         """Ledger and alias agree, the chain holds, and every promotion has ended with at most one decision."""
-        subjects = {event.subject for event in self.ledger.stored}
+        subjects = {event.subject for event in self.ledger.stored if event.kind is Kind.REQUESTED}
         ended = all(
             chain.promotion(self.ledger.events(subject=subject)).state not in (chain.State.RUNNING, chain.State.AWAITING_APPROVAL)
             for subject in subjects

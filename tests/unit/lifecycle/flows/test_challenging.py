@@ -31,7 +31,7 @@ def asked(version: int | None = 2, name: str = "c1", **changes: Any) -> Challeng
 
 def with_champion(examiner: FakeExaminer | None = None) -> Office:
     """Version 1 serves; the examiner then says what it is told to."""
-    office = Office().promoted(1)
+    office = Office().under(POLICY).promoted(1)
     office.examiner = examiner or FakeExaminer()
     return office
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from driftgate.lifecycle.flows.promoting import approve, promote, reconcile, roll_back
+from driftgate.lifecycle.flows.approving import approve
+from driftgate.lifecycle.flows.promoting import promote, reconcile, roll_back
 from driftgate.lifecycle.ledger import Action, Kind, Promotion, State
 from driftgate.lifecycle.policy import Policy
 from tests.builders import MODEL
@@ -32,8 +33,8 @@ def overtaken() -> Office:
 
 
 def approved() -> Office:
-    office = good()
-    promote("p1", Policy(approval=True), office.desk)
+    office = good().under(Policy(approval=True))
+    promote("p1", POLICY, office.desk)
     approve("p1", "grace", "", office.ledger)
     return office
 
@@ -44,12 +45,28 @@ def going_back() -> Office:
     return office
 
 
+def forced() -> Office:
+    office = Office().promoted(1)
+    office.examiner = a_harsh_examiner()
+    office.ask("p1", 2, 1, break_glass=True, comment="the champion answers nonsense")
+    return office
+
+
+def unruled() -> Office:
+    """No policy was ever applied: the promotion's own run does it."""
+    office = Office()
+    office.ask("p1", 2, None)
+    return office
+
+
 CASES = [
     pytest.param(good, State.PROMOTED, 2, id="good"),
     pytest.param(bad, State.REFUSED, 1, id="bad"),
     pytest.param(overtaken, State.FAILED, 3, id="overtaken"),
     pytest.param(approved, State.PROMOTED, 2, id="approved"),
     pytest.param(going_back, State.PROMOTED, 1, id="rollback"),
+    pytest.param(forced, State.PROMOTED, 2, id="forced"),
+    pytest.param(unruled, State.PROMOTED, 2, id="unruled"),
 ]
 
 

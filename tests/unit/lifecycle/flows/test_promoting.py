@@ -14,7 +14,8 @@ from driftgate.lifecycle.errors import (
     VersionNotFound,
     WrongState,
 )
-from driftgate.lifecycle.flows.promoting import approve, fail, found, gather, promote, promotions, reject, request
+from driftgate.lifecycle.flows.approving import approve, reject
+from driftgate.lifecycle.flows.promoting import fail, found, gather, promote, promotions, request
 from driftgate.lifecycle.ledger import Event, ExpectedChampion, Kind, NewEvent, Promotion, State
 from driftgate.lifecycle.measurements import Behaviour
 from driftgate.lifecycle.policy import Policy, Standard
@@ -114,8 +115,9 @@ class TestPromote:
         office.promoted(1)
         office.examiner = judge_of_the_first
         office.ask("p1", 2, 1)
+        office.under(Policy(floors={"accuracy": 0.5}))
 
-        ended = promote("p1", Policy(floors={"accuracy": 0.5}), office.desk)
+        ended = promote("p1", POLICY, office.desk)
 
         assert (ended.state, office.champion, office.alias) == (State.REFUSED, 1, 1)
         assert words in " ".join(ended.reasons)
@@ -289,7 +291,7 @@ class TestApproval:
 
     def test_a_champion_that_moved_while_waiting_fails_the_promotion(self) -> None:
         office = self.waiting()
-        office.promoted(3)
+        office.under(POLICY).promoted(3)
         approve("p1", "grace", "", office.ledger)
 
         ended = promote("p1", WITH_APPROVAL, office.desk)
