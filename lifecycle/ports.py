@@ -324,10 +324,6 @@ class MonitoringBook(Protocol):
         """The newest messages, of one model and in one state where asked, newest first."""
         ...
 
-    def tell(self, notices: Sequence[Notice]) -> None:
-        """Stores messages that no pass made. One whose id is known already is left as it is."""
-        ...
-
     def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:
         """Whether all parts were still to be gathered. Then they are marked, and the digest is stored, in one transaction."""
         ...

@@ -490,10 +490,6 @@ class FakeMonitoringBook:
         found = [each for each in self.messages.values() if model in (None, each.model) and sending in (None, each.sending)]
         return sorted(found, key=lambda each: (each.at, each.id), reverse=True)[:limit]
 
-    def tell(self, notices: Sequence[Notice]) -> None:
-        for notice in notices:
-            self.messages.setdefault(notice.id, notice)
-
     def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:
         with self.lock:
             if any(self.messages[part.id].sending is not Sending.GATHERING for part in parts):

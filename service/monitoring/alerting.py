@@ -69,7 +69,7 @@ class Alerting:
         """A message of its own to every channel of `[alerts]`, stored to be delivered; the same key again tells nothing more."""
         now = datetime.now(UTC)
         names = self._channels.names(self._settings.alerts.channels)
-        self._book.tell([Notice(_id(key, channel), model, None, channel, title, body, now, now) for channel in names])
+        self._book.tell([Notice(notice_id(key, channel), model, None, channel, title, body, now, now) for channel in names])
 
     def send_digest(self, now: datetime) -> Sequence[Notice]:
         """The digests of what was put aside up to `now`, one for each channel that has something; they wait to be delivered."""

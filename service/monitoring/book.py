@@ -107,17 +107,6 @@ class SqlMonitoringBook(MonitoringBook):
             conditions.append(table.c.sending == sending.value)
         return list(map(rows.notice_of, self._newest(table, table.c.id, limit, model, None, conditions)))
 
-    def tell(self, notices: Sequence[Notice]) -> None:
-        """See the port."""
-        if not notices:
-            return
-        try:
-            with self._writing() as connection:
-                _add(connection, notices)
-        except IntegrityError:
-            # Another process told the same in the same moment.
-            return
-
     def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:
         """See the port."""
         table, ids = tables.notices, [part.id for part in parts]
