@@ -4,12 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from driftgate.lifecycle.gating.behaviour import behaviour_gate
+from driftgate.lifecycle.gating.calibration import calibration_gate
 from driftgate.lifecycle.gating.comparison import comparison_gate
+from driftgate.lifecycle.gating.cost import cost_gate
+from driftgate.lifecycle.gating.data_quality import data_quality_gate
 from driftgate.lifecycle.gating.degradation import degradation_gate
+from driftgate.lifecycle.gating.freshness import freshness_gate
 from driftgate.lifecycle.gating.performance import SMALLER_IS_BETTER, performance_gate
+from driftgate.lifecycle.gating.replay import replay_gate
 from driftgate.lifecycle.gating.schema import schema_gate
+from driftgate.lifecycle.gating.slices import slices_gate
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, Performance, SchemaCheck
-from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Freshness, HoldoutCalibration, Replay, Slices
+from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy
 from driftgate.lifecycle.verdicts import Gate, Verdict, combined
 
 __all__ = [
@@ -17,18 +24,28 @@ __all__ = [
     "Evidence",
     "Judgement",
     "behaviour_gate",
+    "calibration_gate",
     "comparison_gate",
+    "cost_gate",
+    "data_quality_gate",
     "degradation_gate",
+    "freshness_gate",
     "judge",
     "performance_gate",
+    "replay_gate",
     "schema_gate",
+    "slices_gate",
+    "turned_off",
     "verdict_over",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything measured for one judgement. None: that measurement does not apply (no champion, no user tests)."""
+    """Everything measured for one judgement.
+
+    None: that measurement does not apply (no champion, no user tests), or the policy turned its gate off when it was gathered.
+    """
 
     model: str
     version: int
@@ -36,8 +53,14 @@ class Evidence:
     schema: SchemaCheck
     performance: Performance
     comparison: Comparison | None
-    degradation: Degradation
+    degradation: Degradation | None
     behaviour: Behaviour | None
+    data_quality: DataQuality | None = None
+    calibration: HoldoutCalibration | None = None
+    slices: Slices | None = None
+    freshness: Freshness | None = None
+    replay: Replay | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +74,31 @@ class Judgement:
 
 
 def judge(evidence: Evidence, policy: Policy) -> tuple[Gate, ...]:
-    """Every gate over the evidence, in a fixed order."""
-    return (
+    """Every gate over the evidence, in a fixed order; one that the policy turns off does not apply, and says so."""
+    champion = evidence.champion
+    gates = (
         schema_gate(evidence.schema),
-        performance_gate(evidence.performance, policy, champion=evidence.champion is not None),
-        comparison_gate(evidence.comparison, policy, evidence.champion),
+        data_quality_gate(evidence.data_quality, policy),
+        performance_gate(evidence.performance, policy, champion=champion is not None),
+        calibration_gate(evidence.calibration, policy),
+        comparison_gate(evidence.comparison, policy, champion),
+        slices_gate(evidence.slices, policy, champion),
         degradation_gate(evidence.degradation, policy),
+        freshness_gate(evidence.freshness, policy),
+        replay_gate(evidence.replay, policy),
+        cost_gate(evidence.cost, policy),
         behaviour_gate(evidence.behaviour),
     )
+    return tuple(_turned_off(gate.name) if turned_off(gate.name, policy) else gate for gate in gates)
+
+
+def turned_off(name: str, policy: Policy) -> bool:
+    """Whether the policy takes the gate out. Only an optional one can be."""
+    return name in OPTIONAL_GATES and name in policy.off
+
+
+def _turned_off(name: str) -> Gate:
+    return Gate(name, Verdict.NOT_APPLICABLE, ("the policy turns it off (gates.off)",))
 
 
 def verdict_over(gates: Sequence[Gate]) -> Verdict:

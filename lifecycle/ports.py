@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from driftgate.lifecycle import ports_gates
 from driftgate.lifecycle.alarms import Alarms
 from driftgate.lifecycle.findings import Finding, Monitor, Pass
 from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, NewEvent, Serving
@@ -134,8 +135,8 @@ class Ledger(Protocol):
         ...
 
 
-class Examiner(Protocol):
-    """Everything that is measured about versions. Deterministic: seeds are part of the settings."""
+class Examiner(ports_gates.GateMeasurements, Protocol):
+    """Everything that is measured about versions. Deterministic, but for `cost`: seeds are part of the settings."""
 
     def evaluate(self, training: Training) -> Evaluation:
         """Metrics and plots of a fresh training on its holdout."""
@@ -178,6 +179,10 @@ class PayloadLog(Protocol):
 
     def read(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[Payload]:
         """The shipped payloads of a window, by event time, then id; of one version where one is asked, answers only without `shadows`."""
+        ...
+
+    def recent(self, model: str, limit: int) -> Sequence[Payload]:
+        """The newest shipped answers of versions, at most so many, by event time, then id."""
         ...
 
     def joined(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Sequence[tuple[Payload, Outcome]]:

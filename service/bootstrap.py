@@ -135,7 +135,7 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         horizons={name: timedelta(days=table.outcomes.match_days or table.outcomes.maturity_days) for name, table in models.items()},
         redactions={name: redaction for name, table in models.items() if (redaction := _redaction(table, storage)) is not None},
     )
-    examiner = MeasuringExaminer(settings, registry, progress)
+    examiner = MeasuringExaminer(settings, registry, payloads, progress)
     trainer, ledger, book = LazyTrainer(staging, settings.project, progress), SqlLedger(engine), SqlMonitoringBook(engine)
     roster, jobs = Roster(engine), Jobs(storage.workflows)
 

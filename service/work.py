@@ -36,7 +36,7 @@ def run_gate(app: Application, model: str, number: int, policy: Policy) -> Docum
     """The judgement of a version as it would be now; nothing is decided."""
     champion = app.ledger.champion(model)
     against = None if champion == number else champion
-    judgement = promoting.judged(promoting.gather(model, number, against, app.desk), policy)
+    judgement = promoting.judged(promoting.gather(model, number, against, app.desk, policy), policy)
     return documents.judged(model, number, against, judgement)
 
 

@@ -113,7 +113,7 @@ def _examined(asked: ChallengeRequest, number: int, champion: int, policy: Polic
     if interface.verdict.blocks:
         return _Finding(_words([interface]), (integrity_gate(), interface), {})
     try:
-        judgement = judged(gather(asked.model, number, champion, desk), policy)
+        judgement = judged(gather(asked.model, number, champion, desk, policy), policy)
     except Unavailable:
         raise
     except DriftgateError as error:

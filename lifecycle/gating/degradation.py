@@ -1,13 +1,17 @@
 """Whether a version breaks when its inputs move a little."""
 
-from driftgate.lifecycle.gating.words import against_line, finite, number, too_weak
+from collections.abc import Sequence
+
+from driftgate.lifecycle.gating.words import against_line, finite, number, too_weak, unmeasured
 from driftgate.lifecycle.measurements import Degradation, ScenarioOutcome
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.verdicts import Gate, Number, Verdict, combined
 
 
-def degradation_gate(degradation: Degradation, policy: Policy) -> Gate:
+def degradation_gate(degradation: Degradation | None, policy: Policy) -> Gate:
     """Loss growth under the gated scenarios stays within the limit, and within a margin of the champion's."""
+    if degradation is None:
+        return unmeasured("degradation")
     gated = [outcome for outcome in degradation.scenarios if _is_gated(outcome, policy)]
     missing = sorted(set(policy.gated_scenarios) - {outcome.scenario for outcome in gated})
     limit: dict[str, Number] = {"growth": policy.growth_limit, "growth_over_champion": policy.growth_margin, "rows": policy.minimum_rows}
@@ -15,7 +19,7 @@ def degradation_gate(degradation: Degradation, policy: Policy) -> Gate:
         names = ", ".join(missing) or f"univariate scalings up to x{policy.gated_magnitude:g}"
         reason = f"gated but not simulated: {names}; add them to the simulation or take them out of the gate"
         return Gate("degradation", Verdict.UNDECIDED, (reason,), {}, limit)
-    measured: dict[str, Number] = {outcome.scenario: outcome.growth.upper for outcome in gated}
+    measured = _numbers(gated, degradation)
     if degradation.rows < policy.minimum_rows:
         reason = f"{degradation.rows} holdout rows are too few for the simulation; at least {policy.minimum_rows} are needed"
         return Gate("degradation", Verdict.UNDECIDED, (reason,), {**measured, "rows": degradation.rows}, limit)
@@ -25,6 +29,20 @@ def degradation_gate(degradation: Degradation, policy: Policy) -> Gate:
     blocking = tuple(reason for verdict, reason in findings if verdict.blocks)
     passed = f"{degradation.loss} grows by at most {policy.growth_limit:.0%} in all {len(gated)} gated scenarios"
     return Gate("degradation", combined(verdict for verdict, _ in findings), blocking or (passed,), measured, limit)
+
+
+def _numbers(gated: Sequence[ScenarioOutcome], degradation: Degradation) -> dict[str, Number]:
+    """The band of each gated scenario (its upper bound under the scenario's own name), and where each feature breaks."""
+    measured: dict[str, Number] = {}
+    for outcome in gated:
+        name, over = outcome.scenario, outcome.worse_than_champion
+        measured |= {name: outcome.growth.upper, f"{name} growth": outcome.growth.value, f"{name} lower": outcome.growth.lower}
+        if over is not None:
+            measured |= {f"{name} over champion": over.value, f"{name} over champion lower": over.lower}
+            measured[f"{name} over champion upper"] = over.upper
+    measured |= {f"{feature} breaks at": magnitude for feature, magnitude in degradation.breaks_at.items()}
+    measured |= {f"{feature} breaks at for champion": magnitude for feature, magnitude in degradation.champion_breaks_at.items()}
+    return measured
 
 
 def _is_gated(outcome: ScenarioOutcome, policy: Policy) -> bool:

@@ -23,9 +23,15 @@ STEPS = [
     "registry.verify",
     "registry.version",
     "examiner.schema",
+    "examiner.data_quality",
     "examiner.performance",
+    "examiner.calibration",
     "examiner.comparison",
+    "examiner.slices",
     "examiner.degradation",
+    "examiner.freshness",
+    "examiner.replay",
+    "examiner.cost",
     "examiner.behaviour",
     "ledger.append",
     "ledger.events",
@@ -38,7 +44,7 @@ STEPS = [
     "ledger.champion",
 ]
 GOOD, BAD = 2, 3
-REFUSED_STEPS = range(1, 15) if os.environ.get("DRIFTGATE_SOAK") == "1" else [9, 12, 13]
+REFUSED_STEPS = range(1, 21) if os.environ.get("DRIFTGATE_SOAK") == "1" else [11, 18, 19]
 MOMENTS = ["before", "after"] if os.environ.get("DRIFTGATE_SOAK") == "1" else ["after"]
 
 
