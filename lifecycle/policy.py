@@ -37,7 +37,7 @@ class Policy:
     `overlap_share`: of the holdout's rows or entities that are in train too (smaller). `leak_limit`: how well a single feature may rank the
     target, from .5 to 1 (smaller). `label_change`: of a class's share, or between the distributions of a number (smaller). `replay_errors`:
     share of the payloads that the candidate may not take (smaller); `changed_answers`: share that it may answer otherwise (smaller).
-    `latency_ms`: of the slowest call in a hundred, a batch of 64 rows (smaller). `artifact_mb`, `memory_mb`: of the version (smaller).
+    `latency_ms`: 99th percentile of the time for a batch of 64 rows (smaller). `artifact_mb`, `memory_mb`: of the version (smaller).
     `cost_ratio`: each of the three over the champion's (smaller).
     """
 

@@ -7,7 +7,7 @@ from driftgate.lifecycle.verdicts import Gate, Number, Verdict, combined
 
 NEGLIGIBLE = {"latency_ms": 50.0, "artifact_mb": 20.0, "memory_mb": 200.0}
 """A cost below this is never too many times the champion's: ten times next to nothing is next to nothing."""
-UNITS = {"latency_ms": "ms for the slowest call in a hundred", "artifact_mb": "MB on disk", "memory_mb": "MB of memory"}
+UNITS = {"latency_ms": "ms for a slow call", "artifact_mb": "MB on disk", "memory_mb": "MB of memory"}
 
 
 def cost_gate(cost: Cost | None, policy: Policy) -> Gate:

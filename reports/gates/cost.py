@@ -14,12 +14,12 @@ from driftgate.lifecycle.ports import Scorer
 from driftgate.reports.shift.crossfit import one_thread
 
 BATCH_ROWS = 64
-ROUNDS, CALLS = 4, 25
+ROUNDS, CALLS = 4, 12
 """Rounds, and timed calls of each version in one. A machine is seldom busy in all rounds, and a slow version is slow in all."""
 WARM_CALLS = 3
-SECONDS = 6.0
+SECONDS = 4.0
 """After so long no further round is begun."""
-LOADS = 3
+LOADS = 2
 """Times that the memory is measured; the least counts, because what other threads allocate meanwhile is counted as well."""
 MEGA = 1_000_000
 

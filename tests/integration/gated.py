@@ -66,9 +66,12 @@ class Workshop:
             self.log.append([payload])
         self.log.ship()
 
+    def measures(self) -> GateMeasures:
+        return GateMeasures(self._settings(), self, self.log, lambda _: None)
+
     def gates(self, candidate: Version, champion: Version | None, policy: Policy) -> dict[str, Gate]:
         """The optional gates that need no simulation, by name."""
-        measures = GateMeasures(self._settings(), self, self.log, lambda _: None)
+        measures = self.measures()
         evidence: Evidence = passing_evidence(
             candidate.number,
             None if champion is None else champion.number,
