@@ -67,8 +67,8 @@ class ScenarioOutcome:
 
     `growth`: (loss - base loss) / base loss, with one-sided bounds at the simulation's confidence. `worse_than_champion`:
     the candidate's growth minus the champion's on the same rows and perturbation; None where there is no champion or it
-    lacks the feature. For regression `loss` is MAE, `rmse` is set and `lift` is not. `problem`: why the version could not score
-    these rows; the loss is then NaN and nothing has bounds.
+    lacks the feature; `champion_growth`: the champion's own. For regression `loss` is MAE, `rmse` is set and `lift` is not. `problem`:
+    why the version could not score these rows; the loss is then NaN and nothing has bounds.
     """
 
     scenario: str
@@ -81,6 +81,7 @@ class ScenarioOutcome:
     lift: float | None = None
     rmse: float | None = None
     worse_than_champion: Estimate | None = None
+    champion_growth: Estimate | None = None
     problem: str | None = None
 
 
@@ -89,7 +90,7 @@ class Degradation:
     """The degradation envelope: the base case and every scenario on the snapshot's holdout.
 
     `loss`: `log_loss` or `mae`. `breaks_at`: for each scaled feature, the smallest simulated magnitude whose growth's upper
-    bound passes `break_limit`, or None where none does.
+    bound passes `break_limit`, or None where none does; `champion_breaks_at`: the same of the champion's growth.
     """
 
     loss: str
@@ -100,6 +101,7 @@ class Degradation:
     scenarios: tuple[ScenarioOutcome, ...]
     breaks_at: Mapping[str, float | None] = field(default_factory=dict)
     break_limit: float = 0.1
+    champion_breaks_at: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

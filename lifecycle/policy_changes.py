@@ -83,6 +83,11 @@ def _fewer(name: str) -> Rule:
     return lambda before, after: bool(set(getattr(before, name)) - set(getattr(after, name)))
 
 
+def _more(name: str) -> Rule:
+    """Looser where anything was added."""
+    return lambda before, after: bool(set(getattr(after, name)) - set(getattr(before, name)))
+
+
 def _floors(before: Policy, after: Policy) -> bool:
     return any(
         name not in after.floors or not (after.floors[name] <= limit if name in SMALLER_IS_BETTER else after.floors[name] >= limit)
@@ -122,6 +127,25 @@ RULES: Mapping[str, Rule] = MappingProxyType({
     "gated_scenarios": _fewer("gated_scenarios"),
     "test_seconds": _higher("test_seconds"),
     "approval": _lower("approval"),
+    "off": _more("off"),
+    "refusal_level": _lower("refusal_level"),
+    "slice_margin": _higher("slice_margin"),
+    "slice_rows": _higher("slice_rows"),
+    "calibration_intercept": _higher("calibration_intercept"),
+    "calibration_slope": _higher("calibration_slope"),
+    "recent_rows": _lower("recent_rows"),
+    "freshness_auc": _higher("freshness_auc"),
+    "missing_growth": _higher("missing_growth"),
+    "duplicate_share": _higher("duplicate_share"),
+    "overlap_share": _higher("overlap_share"),
+    "leak_limit": _higher("leak_limit"),
+    "label_change": _higher("label_change"),
+    "replay_errors": _higher("replay_errors"),
+    "changed_answers": _higher("changed_answers"),
+    "latency_ms": _higher("latency_ms"),
+    "artifact_mb": _higher("artifact_mb"),
+    "memory_mb": _higher("memory_mb"),
+    "cost_ratio": _higher("cost_ratio"),
     "approval_days": _approval_days,
     "cooldown_days": _lower("cooldown_days"),
     "promotion_windows": _windows,

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from driftgate.lifecycle.alarms import Alarms
-from driftgate.lifecycle.findings import Finding, Monitor, Pass
+from driftgate.lifecycle import ports_gates
 from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, Kind, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
-from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
 from driftgate.lifecycle.plan import Scalar, Source
 from driftgate.lifecycle.schema import Schema
-from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
 
 
@@ -162,8 +159,8 @@ class Ledger(Protocol):
         ...
 
 
-class Examiner(Protocol):
-    """Everything that is measured about versions. Deterministic: seeds are part of the settings."""
+class Examiner(ports_gates.GateMeasurements, Protocol):
+    """Everything that is measured about versions. Deterministic, but for `cost`: seeds are part of the settings."""
 
     def evaluate(self, training: Training) -> Evaluation:
         """Metrics and plots of a fresh training on its holdout."""
@@ -215,6 +212,10 @@ class PayloadLog(Protocol):
 
     def stream(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Iterator[Sequence[Payload]]:
         """The same in pieces of a few thousand, by event time; payloads of the very same time come in any order."""
+        ...
+
+    def recent(self, model: str, limit: int) -> Sequence[Payload]:
+        """The newest shipped answers of versions, at most so many, by event time, then id."""
         ...
 
     def joined(
@@ -269,87 +270,5 @@ class DriftMeter(Protocol):
         """Data and prediction drift of the rows, the folder named after `key` that the report was written to, and its files by format.
 
         Raises InvalidData where there are no rows at all.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A finding as the book remembers it: of which pass, when, and of which version."""
-
-    pass_id: str
-    model: str
-    version: int | None
-    at: datetime
-    finding: Finding
-
-
-class MonitoringBook(Protocol):
-    """What monitoring found, what it told of it, and what it started. Everything bears repetition: see each method."""
-
-    def keep(self, found: Pass) -> Pass:
-        """The pass as stored; a second one of the same id changes nothing and returns the first."""
-        ...
-
-    def find(self, pass_id: str) -> Pass | None:
-        """The kept pass of that id, whole; None where there is none."""
-        ...
-
-    def passes(self, model: str, since: datetime | None = None, limit: int = 100) -> Sequence[Pass]:
-        """The model's newest passes at or after `since`, whole, newest first."""
-        ...
-
-    def findings(
-        self, model: str, since: datetime | None = None, monitor: Monitor | None = None, name: str | None = None, limit: int = 1_000
-    ) -> Sequence[Found]:
-        """The newest findings at or after `since`, of one monitor and name where asked, oldest first. Not those that were pruned."""
-        ...
-
-    def alarms(self, model: str) -> Alarms:
-        """Where the model's alarms stand; revision 0 where no pass was taken in."""
-        ...
-
-    def settle(self, alarms: Alarms, notices: Sequence[Notice]) -> bool:
-        """Whether the alarms were still at the revision before this one. Then they are stored, with the notices, in one transaction.
-
-        A notice whose id is known already is left as it is.
-        """
-        ...
-
-    def tell(self, notices: Sequence[Notice]) -> None:
-        """Messages that no pass makes, stored; one whose id is known already is left as it is."""
-        ...
-
-    def notices(self, model: str | None = None, sending: Sending | None = None, limit: int = 100) -> Sequence[Notice]:
-        """The newest messages, of one model and in one state where asked, newest first."""
-        ...
-
-    def gather(self, parts: Sequence[Notice], digest: Notice) -> bool:
-        """Whether all parts were still to be gathered. Then they are marked, and the digest is stored, in one transaction."""
-        ...
-
-    def claim(self, now: datetime, until: datetime, limit: int = 100) -> Sequence[Notice]:
-        """Waiting messages that are due, oldest first, each with one more attempt and nobody else's before `until`."""
-        ...
-
-    def attempted(self, notice: Notice) -> None:
-        """What came of a claimed message, stored, unless somebody claimed it again since."""
-        ...
-
-    def decided(self, trigger: Trigger) -> Trigger | None:
-        """The trigger as stored; a second one of the same id changes nothing and returns the first.
-
-        None, and nothing is stored, where another of the model's has its sequence: weigh again.
-        """
-        ...
-
-    def triggers(self, model: str, since: datetime | None = None, limit: int = 100, fired: bool | None = None) -> Sequence[Trigger]:
-        """The model's newest considerations of a retrain at or after `since`, newest first; of one kind only where `fired` says which."""
-        ...
-
-    def prune(self, before: datetime, model: str | None = None) -> int:
-        """The number of findings older than `before` that were deleted, of one model where asked.
-
-        Passes keep theirs in their document; alarms and triggers stay.
         """
         ...

@@ -103,6 +103,10 @@ class DurablePayloadLog(PayloadLog):
         """See the port."""
         return self._sql.ahead(model, window, tolerance)
 
+    def recent(self, model: str, limit: int) -> Sequence[Payload]:
+        """See the port."""
+        return self._sql.recent(model, limit)
+
     def record(self, outcomes: Sequence[Outcome]) -> Recorded:
         """See the port and `SqlOutcomes.record`."""
         return self._sql.record(outcomes)

@@ -60,6 +60,14 @@ class SqlLog:
         # Here and not in SQL: databases order text in their own ways.
         return sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id))
 
+    def recent(self, model: str, limit: int) -> Sequence[Payload]:
+        """The newest answers of versions, at most so many, by event time, then id; of the very same time any, where not all fit."""
+        wanted = and_(payloads.c.model == model, payloads.c.shadow_of.is_(None), payloads.c.version.is_not(None))
+        query = select(*ROW).where(wanted).order_by(payloads.c.event_time.desc(), payloads.c.prediction_id.desc()).limit(limit)
+        with answering(), self._readers.connect() as connection:
+            found = decoded_all([Row._make(row) for row in connection.execute(query)])
+        return sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id))
+
     def stream(
         self, model: str, window: Window, version: int | None = None, *, shadows: bool = False, chunk: int = CHUNK
     ) -> Iterator[Sequence[Payload]]:

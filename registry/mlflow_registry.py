@@ -181,6 +181,12 @@ class MlflowRegistry:
             self._scorers.move_to_end(key)
             return self._scorers[key]
 
+    def loaded_anew(self, version: Version) -> Scorer:
+        """The version, digest-checked and loaded once more, and not kept: what loading costs can be measured on it."""
+        from driftgate.registry.scoring import load_scorer
+
+        return load_scorer(self._files.model(version), version.flavour, version.schema)
+
     def model_folder(self, version: Version) -> Path:
         """The digest-checked local folder of the version's MLflow model. Raises DigestMismatch."""
         return self._files.model(version)

@@ -24,24 +24,25 @@ def unseen(candidate_holdout: pd.DataFrame, champion_train: pd.DataFrame, schema
     candidate's schema that both frames have). Where the schema names an entity and no time, every row of an entity that the champion
     trained on is known as well: nothing else tells one observation of it from another.
     """
-    columns = [name for name in _identifying(schema) if name in candidate_holdout.columns and name in champion_train.columns]
+    columns = [name for name in identifying(schema) if name in candidate_holdout.columns and name in champion_train.columns]
     if not len(champion_train) or not columns:
         return np.ones(len(candidate_holdout), dtype=np.bool_)
-    numeric = {*schema.named(ColumnKind.NUMERIC), *((schema.target,) if schema.task is Task.REGRESSION else ())}
-    known = np.isin(_hashes(candidate_holdout, columns, numeric), _hashes(champion_train, columns, numeric))
+    known = np.isin(row_hashes(candidate_holdout, columns, schema), row_hashes(champion_train, columns, schema))
     if schema.entity is not None and schema.time is None and schema.entity in columns:
-        entities = _text(candidate_holdout[schema.entity])
-        known |= (entities.isin(_text(champion_train[schema.entity])) & candidate_holdout[schema.entity].notna()).to_numpy()
+        entities = as_text(candidate_holdout[schema.entity])
+        known |= (entities.isin(as_text(champion_train[schema.entity])) & candidate_holdout[schema.entity].notna()).to_numpy()
     return ~known
 
 
-def _identifying(schema: Schema) -> list[str]:
+def identifying(schema: Schema) -> list[str]:
+    """The columns that tell one row from another: features, target, entity and time."""
     return [*schema.features, schema.target, *(name for name in (schema.entity, schema.time) if name is not None)]
 
 
-def _hashes(frame: pd.DataFrame, columns: list[str], numeric: set[str]) -> npt.NDArray[np.uint64]:
+def row_hashes(frame: pd.DataFrame, columns: list[str], schema: Schema) -> npt.NDArray[np.uint64]:
     """64 bits for each row; equal rows have equal ones whatever the types that two snapshots hold the same values in."""
-    normal = pd.DataFrame({name: _numbers(frame[name]) if name in numeric else _text(frame[name]) for name in columns})
+    numeric = {*schema.named(ColumnKind.NUMERIC), *((schema.target,) if schema.task is Task.REGRESSION else ())}
+    normal = pd.DataFrame({name: _numbers(frame[name]) if name in numeric else as_text(frame[name]) for name in columns})
     return np.asarray(pd.util.hash_pandas_object(normal, index=False), dtype=np.uint64)
 
 
@@ -50,7 +51,8 @@ def _numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return pd.to_numeric(column, errors="coerce").astype(np.float64) + 0.0
 
 
-def _text(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def as_text(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The column as texts that are equal where two snapshots hold the same values in different types; missing values as ""."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column.astype("datetime64[ns]").astype(np.int64)
     return column.astype(object).map(str, na_action="ignore").fillna("").astype(object)

@@ -74,15 +74,22 @@ def simulate(
         scenarios=in_order,
         breaks_at=breaks_at(in_order, break_limit),
         break_limit=break_limit,
+        champion_breaks_at={} if champion is None else breaks_at(in_order, break_limit, champion=True),
     )
 
 
-def breaks_at(outcomes: Sequence[ScenarioOutcome], limit: float) -> dict[str, float | None]:
-    """For each feature scaled alone, the magnitude nearest to 1 whose growth's upper bound is over the limit; None where none is."""
-    scaled = [outcome for outcome in outcomes if outcome.kind == Kind.SCALE and len(outcome.features) == 1]
+def breaks_at(outcomes: Sequence[ScenarioOutcome], limit: float, *, champion: bool = False) -> dict[str, float | None]:
+    """For each feature scaled alone, the magnitude nearest to 1 whose growth's upper bound is over the limit; None where none is.
+
+    `champion`: of its growth, for the features that it has.
+    """
+    single = [outcome for outcome in outcomes if outcome.kind == Kind.SCALE and len(outcome.features) == 1]
+    growths = {outcome.scenario: outcome.champion_growth if champion else outcome.growth for outcome in single}
+    scaled = [outcome for outcome in single if growths[outcome.scenario] is not None]
     found: dict[str, float | None] = {outcome.features[0]: None for outcome in scaled}
     for outcome in sorted(scaled, key=lambda outcome: abs(np.log(outcome.magnitude))):
-        upper, name = outcome.growth.upper, outcome.features[0]
+        growth, name = growths[outcome.scenario], outcome.features[0]
+        upper = None if growth is None else growth.upper
         if found[name] is None and upper is not None and upper > limit:
             found[name] = outcome.magnitude
     return found
@@ -123,8 +130,9 @@ def _outcome(
         return ScenarioOutcome(
             scenario.name, scenario.kind, scenario.magnitude, scenario.features, touched, float("nan"), nothing, problem=effect
         )
-    worse = None
+    worse = met = None
     if rival is not None:
+        met = corrected(rival.growth, rival.influence, confidence, groups)
         worse = corrected(effect.growth - rival.growth, effect.influence - rival.influence, confidence, groups)
     return ScenarioOutcome(
         scenario=scenario.name,
@@ -137,6 +145,7 @@ def _outcome(
         lift=_lift(candidate, effect),
         rmse=_rmse(candidate.schema, effect),
         worse_than_champion=worse,
+        champion_growth=met,
     )
 
 

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.flows.promoting import Desk
 from driftgate.lifecycle.messages import Notice
-from driftgate.lifecycle.ports import DriftMeter, Examiner, Ledger, MonitoringBook, Registry, Report, Reports, Scorer, Simulator, Trainer
-from driftgate.lifecycle.ports_watching import Watch
+from driftgate.lifecycle.ports import DriftMeter, Examiner, Ledger, Registry, Report, Reports, Scorer, Simulator, Trainer
+from driftgate.lifecycle.ports_watching import MonitoringBook, Watch
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
 from driftgate.lifecycle.weighing import Tick, Weighing

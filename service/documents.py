@@ -9,7 +9,8 @@ from driftgate.lifecycle.findings import Finding, Monitor, Pass
 from driftgate.lifecycle.gates import Judgement
 from driftgate.lifecycle.ledger import Event, Kind, Promotion, Serving
 from driftgate.lifecycle.measurements import Degradation, DriftMeasurement, ScenarioOutcome
-from driftgate.lifecycle.ports import Found, Report
+from driftgate.lifecycle.ports import Report
+from driftgate.lifecycle.ports_watching import Found
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.verdicts import combined
 from driftgate.lifecycle.versions import Version

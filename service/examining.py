@@ -1,37 +1,17 @@
 """Candidates measured: where registry, reports and the user's tests meet."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
 
-from driftgate.lifecycle.errors import InvalidData
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, Performance, SchemaCheck
-from driftgate.lifecycle.plan import ROW_ORDER
+from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Freshness, HoldoutCalibration, Replay, Slices
 from driftgate.lifecycle.policy import Policy
-from driftgate.lifecycle.ports import Evaluation, Examiner, Scorer
-from driftgate.lifecycle.schema import Schema
+from driftgate.lifecycle.ports import Evaluation, Examiner, PayloadLog
 from driftgate.lifecycle.versions import Training, Version
+from driftgate.service.gate_measures import GateMeasures
+from driftgate.service.judged_rows import Versions, entities_of, lacking, ordered, taken_by, unseen_by_both
 from driftgate.service.settings import Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class Versions(Protocol):
-    """Bound versions with their files, digest-checked: the registry."""
-
-    def scorer(self, version: Version) -> Scorer:
-        """The version, loaded."""
-        ...
-
-    def snapshot(self, version: Version, part: str) -> "pd.DataFrame":
-        """Its `train` or `holdout` rows, conformed."""
-        ...
-
-    def model_folder(self, version: Version) -> Path:
-        """The local folder of its artifact."""
-        ...
 
 
 class MeasuringExaminer(Examiner):
@@ -41,12 +21,18 @@ class MeasuringExaminer(Examiner):
     """
 
     def __init__(
-        self, settings: Settings, versions: Versions, progress: Callable[[str], None], limits: Callable[[Version], Policy] | None = None
+        self,
+        settings: Settings,
+        versions: Versions,
+        payloads: PayloadLog,
+        progress: Callable[[str], None],
+        limits: Callable[[Version], Policy] | None = None,
     ) -> None:
         self._settings = settings
         self._versions = versions
         self._progress = progress
         self._limits = limits or (lambda version: settings.policy(version.model))
+        self._gates = GateMeasures(settings, versions, payloads, progress)
 
     def evaluate(self, training: Training) -> Evaluation:
         """Metrics and plots of a fresh training on its holdout."""
@@ -64,7 +50,7 @@ class MeasuringExaminer(Examiner):
             threshold=training.threshold,
             confidence=self._settings.policy(training.model).confidence,
             seed=self._seed(training.model),
-            entities=_entities(staged.holdout, training.schema),
+            entities=entities_of(staged.holdout, training.schema),
         )
         drawn = plots.draw(
             staged.scorer,
@@ -97,33 +83,51 @@ class MeasuringExaminer(Examiner):
             threshold=candidate.threshold,
             confidence=self._limits(candidate).confidence,
             seed=self._seed(candidate.model),
-            entities=_entities(holdout, schema),
+            entities=entities_of(holdout, schema),
         )
 
     def comparison(self, candidate: Version, champion: Version) -> Comparison:
-        """Both on the holdout rows of the later of the two that the other was not trained on.
-
-        On the older one's holdout a version of a past regime would look superior on rows of that regime.
-        """
+        """Both on the holdout rows of the later of the two that the other was not trained on."""
         from driftgate.reports import comparison, losses
 
         self._progress(f"comparing with champion {champion.number}")
-        later, earlier = (candidate, champion) if candidate.number > champion.number else (champion, candidate)
-        schema, holdout = candidate.schema, self._versions.snapshot(later, "holdout")
-        mask = comparison.unseen(holdout, self._versions.snapshot(earlier, "train"), later.schema)
-        rows = holdout[mask]
+        shared, schema = unseen_by_both(self._versions, candidate, champion), candidate.schema
         return comparison.compare(
-            self._versions.scorer(candidate).score(shared(rows, candidate)),
-            losses.align(self._versions.scorer(champion).score(shared(rows, champion)), champion.schema, schema),
-            losses.truth(rows[later.schema.target], schema),
+            self._versions.scorer(candidate).score(taken_by(shared.rows, candidate)),
+            losses.align(self._versions.scorer(champion).score(taken_by(shared.rows, champion)), champion.schema, schema),
+            losses.truth(shared.rows[shared.later.schema.target], schema),
             schema,
             champion=champion.number,
-            excluded=int((~mask).sum()),
-            entities=_entities(rows, later.schema),
-            ordered=self._ordered(later),
+            excluded=shared.excluded,
+            entities=entities_of(shared.rows, shared.later.schema),
+            ordered=ordered(shared.later, self._settings),
             confidence=self._limits(candidate).confidence,
             seed=self._seed(candidate.model),
         )
+
+    def data_quality(self, candidate: Version, champion: Version | None, policy: Policy) -> DataQuality:
+        """What is wrong with the candidate's snapshot, by itself and beside the champion's."""
+        return self._gates.data_quality(candidate, champion, policy)
+
+    def calibration(self, candidate: Version, champion: Version | None, policy: Policy) -> HoldoutCalibration:
+        """Whether the candidate's predictions mean what they say on its holdout, beside the champion's on the same rows."""
+        return self._gates.calibration(candidate, champion, policy)
+
+    def slices(self, candidate: Version, champion: Version, policy: Policy) -> Slices:
+        """The comparison, segment by segment, on the rows of `comparison`."""
+        return self._gates.slices(candidate, champion, policy)
+
+    def freshness(self, candidate: Version, champion: Version | None, policy: Policy) -> Freshness:
+        """How well the newest payloads can be told from the candidate's snapshot, and from the champion's."""
+        return self._gates.freshness(candidate, champion, policy)
+
+    def replay(self, candidate: Version, policy: Policy) -> Replay:
+        """What the candidate says to the newest payloads."""
+        return self._gates.replay(candidate, policy)
+
+    def cost(self, candidate: Version, champion: Version | None) -> Cost:
+        """What the candidate's answers cost, measured in turn with the champion's."""
+        return self._gates.cost(candidate, champion)
 
     def degradation(self, candidate: Version, champion: Version | None) -> Degradation:
         """The candidate's envelope, paired with the champion's where there is one that these rows have every feature of."""
@@ -132,7 +136,7 @@ class MeasuringExaminer(Examiner):
         self._progress("simulating drift")
         asked = self._settings.models[candidate.model].simulation
         schema, holdout = candidate.schema, self._versions.snapshot(candidate, "holdout")
-        rival = None if champion is None or _lacking(holdout, champion) else champion
+        rival = None if champion is None or lacking(holdout, champion) else champion
         chosen = scenarios.standard(schema, len(holdout), magnitudes=asked.magnitudes, kinds=asked.kinds, extra=asked.extra())
         return degradation.simulate(
             self._versions.scorer(candidate),
@@ -142,9 +146,9 @@ class MeasuringExaminer(Examiner):
             seed=asked.seed,
             confidence=self._limits(candidate).confidence,
             champion_scorer=None if rival is None else self._versions.scorer(rival),
-            champion_frame=None if rival is None else shared(holdout, rival),
+            champion_frame=None if rival is None else taken_by(holdout, rival),
             break_limit=asked.break_limit,
-            ordered=self._ordered(candidate),
+            ordered=ordered(candidate, self._settings),
         )
 
     def behaviour(self, candidate: Version) -> Behaviour | None:
@@ -177,26 +181,3 @@ class MeasuringExaminer(Examiner):
 
     def _seed(self, model: str) -> int:
         return self._settings.models[model].seed
-
-    def _ordered(self, version: Version) -> bool:
-        return version.schema.time is not None or self._settings.plan(version.model).time == ROW_ORDER
-
-
-def shared(rows: "pd.DataFrame", version: Version) -> "pd.DataFrame":
-    """Rows of another version's snapshot as this one takes them. Raises InvalidData where they lack a feature of it."""
-    lacking = _lacking(rows, version)
-    if lacking:
-        raise InvalidData(
-            f"version {version.number} cannot be compared on the other version's snapshot, which lacks its features {', '.join(lacking)}: "
-            "name them in the model's features and retrain",
-            field=lacking[0],
-        )
-    return rows[list(version.schema.features)]
-
-
-def _lacking(rows: "pd.DataFrame", version: Version) -> Sequence[str]:
-    return [name for name in version.schema.features if name not in rows.columns]
-
-
-def _entities(rows: "pd.DataFrame", schema: Schema) -> Any:
-    return None if schema.entity is None else rows[schema.entity]

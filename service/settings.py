@@ -14,7 +14,8 @@ from driftgate.lifecycle.errors import InvalidConfiguration, InvalidRequest, Mod
 from driftgate.lifecycle.plan import Estimator, ModelPlan, Source, Threshold, Window
 from driftgate.lifecycle.policy import Policy
 from driftgate.service.settings_errors import Problem, problems
-from driftgate.service.settings_models import ModelName, ModelTable, SourceTable, suggestion
+from driftgate.service.settings_gates import suggestion
+from driftgate.service.settings_models import ModelName, ModelTable, SourceTable
 from driftgate.service.settings_secrets import masked, resolved
 from driftgate.service.settings_tables import ServiceTable, StorageTable, Table, driven, refuse
 from driftgate.service.settings_traffic import AlertsTable

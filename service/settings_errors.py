@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from driftgate.service.settings_models import suggestion
+from driftgate.service.settings_gates import suggestion
 from driftgate.service.settings_secrets import masked
 
 SHOWN = 80

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
-from driftgate.lifecycle.gates import SMALLER_IS_BETTER
 from driftgate.lifecycle.plan import ROW_ORDER, Goal, Recalibration
-from driftgate.lifecycle.policy import Standard
-from driftgate.lifecycle.promotion_times import minutes
 from driftgate.lifecycle.schema import ColumnKind, Task
+from driftgate.service.settings_gates import (
+    CLASSIFICATION_METRICS,
+    LIVE_METRICS,
+    REGRESSION_METRICS,
+    GatesTable,
+    limit_problems,
+    suggestion,
+)
 from driftgate.service.settings_monitoring import MonitoringTable, TriggersTable
 from driftgate.service.settings_reports import STANDARD_SCENARIOS, DriftTable, Seed, Share, SimulationTable
 from driftgate.service.settings_secrets import without_password
@@ -20,11 +23,6 @@ from driftgate.service.settings_tables import FilePath, Table, refuse
 from driftgate.service.settings_traffic import ArmsTable, HeuristicTable, OutcomesTable, PayloadsTable
 
 ESTIMATORS = ("logistic", "linear", "random_forest", "hist_gradient_boosting", "xgboost")
-CLASSIFICATION_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier", "ece", "probability_lift")
-REGRESSION_METRICS = ("mae", "rmse", "r2")
-LIVE_METRICS = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS, "bias")
-"""What can be limited on live traffic; `bias`, the mean error, in either direction."""
-UNBOUNDED_METRICS = frozenset({"log_loss", "probability_lift", "mae", "rmse", "bias"})
 RESERVED_NAMES = frozenset({"latest", "candidate", "champion", "challenger", "heuristic"})
 """Aliases and arms: as a model's name they would read like a version."""
 
@@ -47,29 +45,10 @@ def _estimator_name(name: str) -> str:
     raise ValueError(f"must be one of {', '.join(ESTIMATORS)}, or package.module:factory{suggestion(name, ESTIMATORS)}")
 
 
-def suggestion(name: str, allowed: tuple[str, ...]) -> str:
-    """`; did you mean "x"?` for the closest allowed name, or nothing."""
-    close = get_close_matches(name, allowed, n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""
-
-
 def _scalar(value: object) -> object:
     if value is None or isinstance(value, (str, int, float)):
         return value
     raise ValueError("must be text, a number, true or false")
-
-
-def _window(text: str) -> str:
-    minutes([text])
-    return text
-
-
-def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError("must be a time zone such as Europe/Berlin or UTC") from None
-    return name
 
 
 ModelName = Annotated[str, AfterValidator(model_name)]
@@ -139,49 +118,6 @@ class ThresholdTable(Table):
         if problems:
             refuse(problems)
         return self
-
-
-class GatesTable(Table):
-    """The limits of the gates, and the user's own tests."""
-
-    standard: Standard = Standard.SUPERIOR
-    margin: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    minimum_rows: Annotated[int, Field(ge=1)] = 200
-    floors: dict[str, float] = Field(default_factory=dict)
-    growth_limit: Annotated[float, Field(gt=0)] = 0.10
-    growth_margin: Annotated[float, Field(ge=0)] = 0.05
-    gated_magnitude: Annotated[float, Field(gt=1)] = 1.05
-    gated_scenarios: tuple[str, ...] = ("moderate",)
-    test_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
-    approval: bool = False
-    approval_days: Annotated[float, Field(gt=0, le=3650)] | None = None
-    cooldown_days: Annotated[float, Field(ge=0, le=3650)] = 0.0
-    promotion_windows: tuple[Annotated[str, AfterValidator(_window)], ...] = ()
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
-    spend_level: bool = True
-    tests: tuple[FilePath, ...] = ()
-
-    @model_validator(mode="after")
-    def _possible_floors(self) -> "GatesTable":
-        problems = _limit_problems("floors", self.floors, (*CLASSIFICATION_METRICS, *REGRESSION_METRICS))
-        if problems:
-            refuse(problems)
-        return self
-
-
-def _limit_problems(table: str, limits: Mapping[str, float], metrics: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Limits of what is no metric, and limits that a metric is always or never within."""
-    problems = []
-    for name, limit in limits.items():
-        key = f"{table}.{name}"
-        if name not in metrics:
-            problems.append((key, f"is not a metric; metrics are {', '.join(metrics)}{suggestion(name, metrics)}"))
-        elif name not in UNBOUNDED_METRICS and limit > 1:
-            problems.append((key, f"must be at most 1, got {limit:g}: {name} is never larger"))
-        elif limit < 0 and (name in SMALLER_IS_BETTER or name != "r2"):
-            problems.append((key, f"must be at least 0, got {limit:g}: {name} is never smaller"))
-    return problems
 
 
 class ModelTable(Table):
@@ -278,7 +214,7 @@ def _foreign(table: str, limits: Mapping[str, float], metrics: tuple[str, ...], 
 
 def _watching_problems(model: ModelTable) -> list[tuple[str, str]]:
     """Limits that mean nothing, and triggers that wait for what is not watched."""
-    problems = _limit_problems("monitoring.limits", model.monitoring.limits, LIVE_METRICS)
+    problems = limit_problems("monitoring.limits", model.monitoring.limits, LIVE_METRICS)
     waiting = [monitor for monitor in model.triggers.on if monitor in model.monitoring.off]
     return [*problems, *(("triggers.on", f'waits for "{monitor.value}", which monitoring.off takes out') for monitor in waiting)]
 

@@ -20,6 +20,19 @@ from driftgate.lifecycle.measurements import (
     ScenarioOutcome,
     SchemaCheck,
 )
+from driftgate.lifecycle.measurements_gates import (
+    Cost,
+    DataQuality,
+    Footprint,
+    Freshness,
+    HoldoutCalibration,
+    Measured,
+    Replay,
+    Segment,
+    Slices,
+)
+from driftgate.lifecycle.measurements_live import Beyond, Calibration
+from driftgate.lifecycle.measurements_shift import ColumnShift, DomainShift
 from driftgate.lifecycle.messages import Notice
 from driftgate.lifecycle.payloads import Arm, Outcome, Output, Payload, Window
 from driftgate.lifecycle.plan import ModelPlan, Scalar, Source
@@ -155,6 +168,105 @@ def passing_behaviour(**changes: Any) -> Behaviour:
     return replace(Behaviour(collected=3, passed=3, failed=0, seconds=1.5, timed_out=False, exit_code=0), **changes)
 
 
+def passing_data_quality(**changes: Any) -> DataQuality:
+    quality = DataQuality(
+        train_rows=3000,
+        holdout_rows=1000,
+        level=0.05,
+        duplicates=0.01,
+        overlap=0.0,
+        missing=(Measured("score", "train to holdout", Estimate(0.01, -0.01, 0.03)),),
+        labels=(Measured("churned = yes", "train to holdout", Estimate(0.02, -0.01, 0.05)),),
+        leaks=(Measured("score", "churned", Estimate(0.7, 0.66, 0.74)),),
+    )
+    return replace(quality, **changes)
+
+
+def a_calibration(intercept: float = 0.05, slope: float = 0.95, **changes: Any) -> Calibration:
+    """Surely within any band, whatever the numbers say, unless p-values are given."""
+    calibration = Calibration(
+        task=Task.BINARY,
+        rows=1000,
+        bins=(),
+        confidence=0.95,
+        units="rows",
+        groups=1000,
+        ece=0.02,
+        ece_by_chance=0.02,
+        intercept=Estimate(intercept, intercept - 0.1, intercept + 0.1),
+        intercept_beyond=Beyond(0.5, 1.0),
+        slope=Estimate(slope, slope - 0.1, slope + 0.1),
+        slope_beyond=Beyond(1.5, 1.0),
+    )
+    return replace(calibration, **changes)
+
+
+def passing_calibration(**changes: Any) -> HoldoutCalibration:
+    calibration = HoldoutCalibration(a_calibration(), intercept_limit=0.5, slope_limit=0.5, ece=Estimate(0.02, 0.0, 0.04))
+    return replace(calibration, **changes)
+
+
+def a_segment(name: str = "plan = pro", p_value: float | None = 1.0, **changes: Any) -> Segment:
+    """In which the candidate is a little better."""
+    segment = Segment(
+        feature="plan",
+        name=name,
+        rows=300,
+        units=300,
+        candidate_loss=0.40,
+        champion_loss=0.44,
+        difference=Estimate(-0.04, -0.08, 0.0),
+        beyond=None if p_value is None else Beyond(0.022, p_value),
+    )
+    return replace(segment, **changes)
+
+
+def passing_slices(champion: int = 1, *segments: Segment, **changes: Any) -> Slices:
+    slices = Slices(
+        champion=champion,
+        loss="log_loss",
+        rows=1000,
+        champion_loss=0.44,
+        margin=0.05,
+        line=0.022,
+        confidence=0.95,
+        units="rows",
+        segments=segments or (a_segment(), a_segment("plan = basic")),
+    )
+    return replace(slices, **changes)
+
+
+def a_shift(auc: Estimate | None = None, **changes: Any) -> DomainShift:
+    """By default rows that can hardly be told apart."""
+    shift = DomainShift(
+        rows=500,
+        reference_rows=4000,
+        judged_rows=500,
+        judged_reference_rows=2000,
+        units="rows",
+        auc=auc or Estimate(0.52, 0.48, 0.56),
+        confidence=0.95,
+        columns=(ColumnShift("score", 0.52),),
+    )
+    return replace(shift, **changes)
+
+
+def passing_freshness(**changes: Any) -> Freshness:
+    return replace(Freshness(asked=2000, rows=500, level=0.05, shift=a_shift()), **changes)
+
+
+def passing_replay(**changes: Any) -> Replay:
+    return replace(Replay(asked=2000, rows=500, compared=500, changed=20, moved=0.03), **changes)
+
+
+def a_footprint(**changes: Any) -> Footprint:
+    return replace(Footprint(p99_ms=9.0, median_ms=7.0, calls=100, artifact_mb=0.5, memory_mb=4.0), **changes)
+
+
+def passing_cost(beside: int | None = 1, **changes: Any) -> Cost:
+    return replace(Cost(64, a_footprint(), None if beside is None else a_footprint(), beside), **changes)
+
+
 def passing_evidence(version: int = 2, champion: int | None = 1, **changes: Any) -> Evidence:
     """Evidence that the default policy passes; a comparison only where there is a champion."""
     evidence = Evidence(
@@ -166,6 +278,12 @@ def passing_evidence(version: int = 2, champion: int | None = 1, **changes: Any)
         comparison=None if champion is None else passing_comparison(champion),
         degradation=passing_degradation(),
         behaviour=None,
+        data_quality=passing_data_quality(),
+        calibration=passing_calibration(),
+        slices=None if champion is None else passing_slices(champion),
+        freshness=passing_freshness(),
+        replay=passing_replay(),
+        cost=passing_cost(champion),
     )
     return replace(evidence, **changes)
 

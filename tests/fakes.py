@@ -18,11 +18,13 @@ from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidDat
 from driftgate.lifecycle.findings import Monitor, Pass
 from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
+from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Freshness, HoldoutCalibration, Replay, Slices
 from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
 from driftgate.lifecycle.plan import Scalar, Source
-from driftgate.lifecycle.ports import Evaluation, Found, Report
-from driftgate.lifecycle.ports_watching import Watched
+from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.ports import Evaluation, Report
+from driftgate.lifecycle.ports_watching import Found, Watched
 from driftgate.lifecycle.schema import Schema, Task
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
@@ -33,9 +35,15 @@ from tests.builders import (
     a_training,
     a_version,
     an_evaluation,
+    passing_calibration,
     passing_comparison,
+    passing_cost,
+    passing_data_quality,
     passing_degradation,
+    passing_freshness,
     passing_performance,
+    passing_replay,
+    passing_slices,
 )
 
 
@@ -206,6 +214,12 @@ class FakeExaminer:
     compared: Comparison = field(default_factory=passing_comparison)
     degraded: Degradation = field(default_factory=passing_degradation)
     behaved: Behaviour | None = None
+    looked_at: DataQuality = field(default_factory=passing_data_quality)
+    calibrated: HoldoutCalibration = field(default_factory=passing_calibration)
+    sliced: Slices = field(default_factory=passing_slices)
+    fresh: Freshness = field(default_factory=passing_freshness)
+    replayed: Replay = field(default_factory=passing_replay)
+    costly: Cost = field(default_factory=passing_cost)
     calls: list[str] = field(default_factory=list)
 
     def evaluate(self, training: Training) -> Evaluation:
@@ -223,6 +237,30 @@ class FakeExaminer:
     def comparison(self, candidate: Version, champion: Version) -> Comparison:
         self.calls.append(f"comparison {candidate.number} {champion.number}")
         return replace(self.compared, champion=champion.number)
+
+    def data_quality(self, candidate: Version, champion: Version | None, policy: Policy) -> DataQuality:
+        self.calls.append(f"data_quality {candidate.number} {_number(champion)}")
+        return replace(self.looked_at, level=policy.refusal_level)
+
+    def calibration(self, candidate: Version, champion: Version | None, policy: Policy) -> HoldoutCalibration:
+        self.calls.append(f"calibration {candidate.number} {_number(champion)}")
+        return replace(self.calibrated, intercept_limit=policy.calibration_intercept, slope_limit=policy.calibration_slope)
+
+    def slices(self, candidate: Version, champion: Version, policy: Policy) -> Slices:
+        self.calls.append(f"slices {candidate.number} {champion.number}")
+        return replace(self.sliced, champion=champion.number, margin=policy.slice_margin)
+
+    def freshness(self, candidate: Version, champion: Version | None, policy: Policy) -> Freshness:
+        self.calls.append(f"freshness {candidate.number} {_number(champion)}")
+        return replace(self.fresh, asked=policy.recent_rows, level=policy.refusal_level)
+
+    def replay(self, candidate: Version, policy: Policy) -> Replay:
+        self.calls.append(f"replay {candidate.number}")
+        return replace(self.replayed, asked=policy.recent_rows)
+
+    def cost(self, candidate: Version, champion: Version | None) -> Cost:
+        self.calls.append(f"cost {candidate.number} {_number(champion)}")
+        return self.costly if champion is not None else replace(self.costly, champion=None, champion_version=None)
 
     def degradation(self, candidate: Version, champion: Version | None) -> Degradation:
         self.calls.append(f"degradation {candidate.number} {_number(champion)}")
@@ -283,6 +321,10 @@ class FakePayloadLog:
             and (shadows or payload.shadow_of is None)
         )
         return tuple(sorted(found, key=lambda payload: (payload.event_time, payload.prediction_id)))
+
+    def recent(self, model: str, limit: int) -> Sequence[Payload]:
+        mine = [each for each in self.shipped.values() if each.model == model and each.shadow_of is None and each.version is not None]
+        return tuple(sorted(mine, key=lambda payload: (payload.event_time, payload.prediction_id))[-limit:])
 
     def stream(self, model: str, window: Window, version: int | None = None, *, shadows: bool = False) -> Iterator[Sequence[Payload]]:
         found = self.read(model, window, version, shadows=shadows)

@@ -115,7 +115,7 @@ def _examined(asked: ChallengeRequest, number: int, champion: int, policy: Polic
         return _Finding(_words([interface]), (integrity_gate(), interface), {})
     try:
         limits = policing.limits(version, champion, policing.enforced(asked.model, policy, desk.ledger), desk.ledger)
-        evidence = gather(asked.model, number, champion, desk)
+        evidence = gather(asked.model, number, champion, desk, limits.policy)
         judgement = judged(evidence, limits.policy)
         kept = evidencing.keep(asked.id, evidence, judgement, limits.policy, desk.registry)
     except Unavailable:

@@ -10,8 +10,8 @@ from driftgate.lifecycle.judging.traffic import nothing_serves
 from driftgate.lifecycle.measurements import DriftMeasurement
 from driftgate.lifecycle.payloads import Window
 from driftgate.lifecycle.plan import Source
-from driftgate.lifecycle.ports import DriftMeter, Ledger, MonitoringBook, Registry, Report, Reports
-from driftgate.lifecycle.ports_watching import Watch, Watched
+from driftgate.lifecycle.ports import DriftMeter, Ledger, Registry, Report, Reports
+from driftgate.lifecycle.ports_watching import MonitoringBook, Watch, Watched
 from driftgate.lifecycle.verdicts import combined
 from driftgate.lifecycle.versions import Version
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from driftgate.lifecycle.canonical import plain, sha256
 from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound
 from driftgate.lifecycle.flows import evidencing, policing
-from driftgate.lifecycle.gates import Evidence, Judgement, judge, verdict_over
+from driftgate.lifecycle.gates import Evidence, Judgement, judge, turned_off, verdict_over
 from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion
-from driftgate.lifecycle.policy import Policy, Standard
+from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy, Standard
 from driftgate.lifecycle.ports import Examiner, Ledger, Registry
 from driftgate.lifecycle.verdicts import Gate
 
@@ -90,20 +90,31 @@ def found(promotion_id: str, ledger: Ledger) -> Promotion:
     return promotion(events)
 
 
-def gather(model: str, number: int, champion_number: int | None, desk: Desk) -> Evidence:
-    """Everything measured about the candidate, beside the champion where there is one. Raises DigestMismatch before any model is loaded."""
+def gather(model: str, number: int, champion_number: int | None, desk: Desk, policy: Policy) -> Evidence:
+    """Everything that the policy's gates ask about the candidate, beside the champion where there is one.
+
+    Raises DigestMismatch before any model is loaded.
+    """
     candidate = desk.registry.version(model, number)
     desk.registry.verify(candidate)
     champion = None if champion_number is None else desk.registry.version(model, champion_number)
+    asked = {name for name in OPTIONAL_GATES if not turned_off(name, policy)}
+    examiner = desk.examiner
     return Evidence(
         model=model,
         version=number,
         champion=champion_number,
-        schema=desk.examiner.schema(candidate, champion),
-        performance=desk.examiner.performance(candidate),
-        comparison=None if champion is None else desk.examiner.comparison(candidate, champion),
-        degradation=desk.examiner.degradation(candidate, champion),
-        behaviour=desk.examiner.behaviour(candidate),
+        schema=examiner.schema(candidate, champion),
+        data_quality=examiner.data_quality(candidate, champion, policy) if "data_quality" in asked else None,
+        performance=examiner.performance(candidate),
+        calibration=examiner.calibration(candidate, champion, policy) if "calibration" in asked else None,
+        comparison=None if champion is None else examiner.comparison(candidate, champion),
+        slices=examiner.slices(candidate, champion, policy) if champion is not None and "slices" in asked else None,
+        degradation=examiner.degradation(candidate, champion) if "degradation" in asked else None,
+        freshness=examiner.freshness(candidate, champion, policy) if "freshness" in asked else None,
+        replay=examiner.replay(candidate, policy) if "replay" in asked else None,
+        cost=examiner.cost(candidate, champion) if "cost" in asked else None,
+        behaviour=examiner.behaviour(candidate),
     )
 
 
@@ -140,7 +151,7 @@ def _judge(current: Promotion, proposed: Policy, desk: Desk) -> None:
     policy = policing.enforced(current.model, proposed, desk.ledger)
     candidate = desk.registry.version(current.model, current.version)
     limits = policing.limits(candidate, current.expected_champion, policy, desk.ledger, current.standard)
-    evidence = gather(current.model, current.version, current.expected_champion, desk)
+    evidence = gather(current.model, current.version, current.expected_champion, desk, limits.policy)
     judgement = judged(evidence, limits.policy, policing.timely(current.model, policy, desk.ledger))
     kept = evidencing.keep(current.id, evidence, judgement, limits.policy, desk.registry)
     body = {**plain(judgement), **kept, **limits.body, "approval": policy.approval}

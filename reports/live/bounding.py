@@ -48,6 +48,19 @@ def mean(values: Floats, groupings: Sequence[Grouping]) -> Bounding:
     return ratio(centre, values - centre, groupings)
 
 
+def mean_among(values: Floats, among: Mask, groupings: Sequence[Grouping]) -> Bounding:
+    """The mean of some of the values. Student's degrees of freedom are those of the groups among them."""
+    return mean(values[among], [groups_among(among, groups) for groups in groupings])
+
+
+def groups_among(among: Mask, groups: Grouping) -> Grouping:
+    """The groups of some of the rows."""
+    if groups.codes is None:
+        return Grouping(None, int(among.sum()), groups.units)
+    present, codes = np.unique(groups.codes[among], return_inverse=True)
+    return Grouping(codes.astype(np.int64), len(present), groups.units)
+
+
 def ratio(value: float, influence: Floats, groupings: Sequence[Grouping]) -> Bounding:
     """Anything whose rows' influences are known (mean 0): `bounds.corrected` by each grouping, the wider of them."""
     return lambda confidence: wider([corrected(value, influence, confidence, groups) for groups in groupings])

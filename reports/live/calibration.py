@@ -11,7 +11,7 @@ from driftgate.lifecycle.measurements_live import Beyond, Calibration, Calibrati
 from driftgate.lifecycle.schema import Schema, Task
 from driftgate.reports import losses
 from driftgate.reports.bounds import Grouping
-from driftgate.reports.live.bounding import Bounding, beyond_either, mean, ratio, share, units
+from driftgate.reports.live.bounding import Bounding, beyond_either, mean, mean_among, ratio, share, units
 from driftgate.reports.live.chance import ece_by_chance, hits_and_confidence
 from driftgate.reports.live.matching import matched
 
@@ -42,6 +42,8 @@ def measure(
     seed: int = 0,
     entities: Any = None,
     times: Any = None,
+    intercept: float | None = None,
+    slope: tuple[float, float] = (1.0 - TOLERATED_SLOPE, 1.0 + TOLERATED_SLOPE),
 ) -> Calibration:
     """Reliability curve, calibration error, intercept and slope, with one-sided bounds each at `confidence`.
 
@@ -49,6 +51,9 @@ def measure(
     (calibration in the large), because the free one hangs on the slope (Van Calster and others 2016). Their bounds are from the sandwich
     variance, by entity or in time where these are given. Undefined with fewer than ten rows of either outcome, with constant
     predictions, and where the predictions separate the outcomes. Regression: least squares of the truth on the prediction.
+
+    `intercept`: how far off predictions may be on the whole, in log-odds or (regression) standard deviations of the truth; None for what a
+    monitor tolerates. `slope`: the band that it may lie in.
     """
     rows = matched(schema, outputs, truths)
     if schema.task is Task.REGRESSION:
@@ -58,8 +63,10 @@ def measure(
     groupings = units(len(said), rows.of(entities), rows.of(times), observed - said)
     binary = schema.task is not Task.REGRESSION
     found = (_logistic if binary else _linear)(said, observed, groupings)
-    intercept, slope = found.get("intercept"), found.get("slope")
-    tolerated = TOLERATED_INTERCEPT if binary else TOLERATED_BIAS * float(observed.std()) if len(observed) else 0.0
+    off, steepness = found.get("intercept"), found.get("slope")
+    tolerated = (TOLERATED_INTERCEPT if binary else TOLERATED_BIAS) if intercept is None else intercept
+    if not binary:
+        tolerated *= float(observed.std()) if len(observed) else 0.0
     widest = min(groupings, key=lambda groups: groups.count)
     return Calibration(
         task=schema.task,
@@ -70,10 +77,10 @@ def measure(
         groups=widest.count,
         ece=losses.ece(rows.outputs, rows.y.astype(np.int64)) if binary and len(said) else None,
         ece_by_chance=ece_by_chance(said, seed)[0] if binary and len(said) else None,
-        intercept=None if intercept is None else intercept(confidence),
-        intercept_beyond=_outside(intercept, -tolerated, tolerated),
-        slope=None if slope is None else slope(confidence),
-        slope_beyond=_outside(slope, 1.0 - TOLERATED_SLOPE, 1.0 + TOLERATED_SLOPE),
+        intercept=None if off is None else off(confidence),
+        intercept_beyond=_outside(off, -tolerated, tolerated),
+        slope=None if steepness is None else steepness(confidence),
+        slope_beyond=_outside(steepness, *slope),
         undefined=tuple(name for name in ("intercept", "slope") if name not in found),
         problems=rows.problems,
         seed=seed,
@@ -92,21 +99,9 @@ def _bins(said: Floats, observed: Floats, groupings: Sequence[Grouping], confide
     found = []
     for place in range(int(places.max()) + 1):
         inside = places == place
-        bounding = share(observed == 1.0, groupings, inside) if binary else _among(observed, inside, groupings)
+        bounding = share(observed == 1.0, groupings, inside) if binary else mean_among(observed, inside, groupings)
         found.append(CalibrationBin(float(said[inside].mean()), bounding(confidence), int(inside.sum())))
     return tuple(found)
-
-
-def _among(values: Floats, among: npt.NDArray[np.bool_], groupings: Sequence[Grouping]) -> Bounding:
-    """The mean of some of the rows. Student's degrees of freedom are those of the groups among them."""
-    parts = []
-    for groups in groupings:
-        if groups.codes is None:
-            parts.append(Grouping(None, int(among.sum()), groups.units))
-        else:
-            present, codes = np.unique(groups.codes[among], return_inverse=True)
-            parts.append(Grouping(codes.astype(np.int64), len(present), groups.units))
-    return mean(values[among], parts)
 
 
 def _logistic(said: Floats, hit: Floats, groupings: Sequence[Grouping]) -> dict[str, Bounding]:

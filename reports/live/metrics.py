@@ -43,7 +43,7 @@ def metrics(
         **(_binary(chosen, labels, groupings) if schema.task is Task.BINARY else _macro(chosen, labels, groupings)),
         "log_loss": mean(losses.per_row_loss(outputs, labels, schema), groupings),
         "brier": mean(_brier_rows(outputs, labels), groupings),
-        "ece": _ece(outputs, labels, groupings, seed),
+        "ece": calibration_error(outputs, labels, groupings, seed),
     }
     if len(np.unique(labels)) > 1:
         found["roc_auc"] = lambda confidence: _auc(outputs, labels, confidence, groupings)
@@ -94,7 +94,7 @@ def _brier_rows(outputs: Floats, y: Ints) -> Floats:
     return np.asarray(np.sum((outputs - np.eye(outputs.shape[1])[y]) ** 2, axis=1), dtype=np.float64)
 
 
-def _ece(outputs: Floats, y: Ints, groupings: Sequence[Grouping], seed: int) -> Bounding:
+def calibration_error(outputs: Floats, y: Ints, groupings: Sequence[Grouping], seed: int) -> Bounding:
     """The calibration error; its lower bound is lowered by what chance alone gives, which no error is free of."""
     hit, confidence = hits_and_confidence(outputs, y)
     bins = losses.calibration_bins(confidence)

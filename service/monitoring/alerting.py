@@ -11,7 +11,7 @@ from driftgate.lifecycle.canonical import sha256
 from driftgate.lifecycle.errors import Unavailable
 from driftgate.lifecycle.findings import Monitor, Pass
 from driftgate.lifecycle.messages import Notice, Sending
-from driftgate.lifecycle.ports import MonitoringBook
+from driftgate.lifecycle.ports_watching import MonitoringBook
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.service.monitoring import wording
 from driftgate.service.monitoring.channels import Channels

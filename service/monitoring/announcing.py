@@ -7,7 +7,7 @@ from typing import Protocol
 from driftgate.lifecycle.errors import JobNotFound
 from driftgate.lifecycle.findings import Monitor
 from driftgate.lifecycle.messages import Notice
-from driftgate.lifecycle.ports import MonitoringBook
+from driftgate.lifecycle.ports_watching import MonitoringBook
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.service.durable.jobs import Job
 from driftgate.service.monitoring import wording

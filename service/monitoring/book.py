@@ -14,7 +14,7 @@ from driftgate.lifecycle.alarms import Alarms
 from driftgate.lifecycle.errors import StoreUnavailable
 from driftgate.lifecycle.findings import Monitor, Pass
 from driftgate.lifecycle.messages import Notice, Sending
-from driftgate.lifecycle.ports import Found, MonitoringBook
+from driftgate.lifecycle.ports_watching import Found, MonitoringBook
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.service.monitoring import rows, stored, tables
 

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from driftgate.lifecycle.errors import DriftgateError
 from driftgate.lifecycle.messages import Sending
-from driftgate.lifecycle.ports import MonitoringBook
+from driftgate.lifecycle.ports_watching import MonitoringBook
 from driftgate.lifecycle.triggers import Cause, Trigger
 from driftgate.service.monitoring.alerting import late
 from driftgate.service.monitoring.series import FIRED, HELD, Standing, Told, families

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from driftgate.lifecycle.ports import MonitoringBook
+from driftgate.lifecycle.ports_watching import MonitoringBook
 from driftgate.service.settings import Settings
 
 PAUSE = timedelta(hours=1)

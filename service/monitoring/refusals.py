@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from driftgate.lifecycle.flows.promoting import promotions
 from driftgate.lifecycle.ledger import Promotion, State
-from driftgate.lifecycle.ports import Ledger, MonitoringBook, Registry
+from driftgate.lifecycle.ports import Ledger, Registry
+from driftgate.lifecycle.ports_watching import MonitoringBook
 from driftgate.lifecycle.triggers import Refusal, Trigger
 
 ENDED = {State.REFUSED: "refused", State.REJECTED: "rejected"}

@@ -11,7 +11,7 @@ from driftgate.lifecycle.canonical import sha256
 from driftgate.lifecycle.errors import InvalidRequest
 from driftgate.lifecycle.findings import Finding, Pass
 from driftgate.lifecycle.messages import Notice, Sending
-from driftgate.lifecycle.ports import Found
+from driftgate.lifecycle.ports_watching import Found
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.service.monitoring import stored
 from driftgate.service.monitoring.tables import NAME_LENGTH

@@ -10,7 +10,8 @@ from driftgate.lifecycle.canonical import sha256
 from driftgate.lifecycle.errors import JobNotFound, Unavailable
 from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.payloads import Window
-from driftgate.lifecycle.ports import Ledger, MonitoringBook, Registry
+from driftgate.lifecycle.ports import Ledger, Registry
+from driftgate.lifecycle.ports_watching import MonitoringBook
 from driftgate.lifecycle.triggers import Asking, Circumstances, Refusal, Terms, TrialResult, Trigger, about, asked, decide, held
 from driftgate.lifecycle.weighing import Tick, Weighing
 from driftgate.service import asking as wishes

@@ -13,7 +13,7 @@ from driftgate.lifecycle.alarms import Alarms, fold
 from driftgate.lifecycle.errors import InvalidRequest, StoreUnavailable
 from driftgate.lifecycle.findings import Assumption, Monitor, Reading
 from driftgate.lifecycle.messages import Sending
-from driftgate.lifecycle.ports import MonitoringBook
+from driftgate.lifecycle.ports_watching import MonitoringBook
 from driftgate.lifecycle.triggers import Cause, Prospect, TrialResult
 from driftgate.lifecycle.verdicts import Estimate, Verdict
 from driftgate.service.database import connect

@@ -251,3 +251,21 @@ def test_answers_with_a_wrong_clock_are_counted(log):
 
     assert log.ahead(MODEL, SPAN, TOLERANCE) == 1
     assert log.ahead(MODEL, Window(SPAN.start, SPAN.start + 9 * MINUTE), TOLERANCE) == 0
+
+
+def test_the_newest_answers_of_versions_are_read_oldest_first(log):
+    later = [a_payload(name, event_time=NOON + timedelta(hours=hours)) for name, hours in (("c", 3), ("a", 1), ("b", 2))]
+    others = [
+        a_payload("heuristic", version=None, arm=Arm.HEURISTIC, event_time=NOON + timedelta(hours=4)),
+        a_payload("shadow", shadow_of="c", event_time=NOON + timedelta(hours=5)),
+        a_payload("other", model="other", event_time=NOON + timedelta(hours=6)),
+    ]
+    log.append([*later, *others])
+    log.ship()
+
+    assert [payload.prediction_id for payload in log.recent(MODEL, 2)] == ["b", "c"]
+    assert [payload.prediction_id for payload in log.recent(MODEL, 10)] == ["a", "b", "c"]
+
+
+def test_of_a_model_that_was_never_asked_there_is_nothing_recent(log):
+    assert list(log.recent(MODEL, 10)) == []

@@ -26,9 +26,15 @@ STEPS = [
     "registry.verify",
     "registry.version",
     "examiner.schema",
+    "examiner.data_quality",
     "examiner.performance",
+    "examiner.calibration",
     "examiner.comparison",
+    "examiner.slices",
     "examiner.degradation",
+    "examiner.freshness",
+    "examiner.replay",
+    "examiner.cost",
     "examiner.behaviour",
     "registry.version",
     "registry.version",
@@ -44,7 +50,7 @@ STEPS = [
     "ledger.champion",
 ]
 GOOD, BAD = 2, 3
-REFUSED_STEPS = range(1, 21) if os.environ.get("DRIFTGATE_SOAK") == "1" else [4, 11, 17, 18, 19]
+REFUSED_STEPS = range(1, 21) if os.environ.get("DRIFTGATE_SOAK") == "1" else [11, 18, 19]
 MOMENTS = ["before", "after"] if os.environ.get("DRIFTGATE_SOAK") == "1" else ["after"]
 
 

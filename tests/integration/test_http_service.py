@@ -197,9 +197,15 @@ def test_a_promotion_over_http_tells_every_gate_and_who_asked(service: Service) 
     assert (first["state"], first["version"], first["previous_champion"], first["actor"]) == ("promoted", 1, None, "trainer")
     assert {gate["name"]: gate["verdict"] for gate in first["gates"]} == {
         "schema": "pass",
+        "data_quality": "pass",
         "performance": "pass",
+        "calibration": "pass",
         "comparison": "not_applicable",
+        "slices": "not_applicable",
         "degradation": "pass",
+        "freshness": "not_applicable",
+        "replay": "not_applicable",
+        "cost": "pass",
         "behaviour": "not_applicable",
     }
 

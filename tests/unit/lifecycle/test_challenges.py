@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftgate.lifecycle.challenges import admitted, integrity_gate, interface_gate
-from driftgate.lifecycle.gates import verdict_over
+from driftgate.lifecycle.gates import judge, verdict_over
+from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.schema import Column, ColumnKind, Task
 from driftgate.lifecycle.verdicts import Gate, Verdict
-from tests.builders import a_schema
+from tests.builders import a_schema, passing_evidence
 
-NAMES = ("schema", "performance", "comparison", "degradation", "behaviour")
+NAMES = tuple(gate.name for gate in judge(passing_evidence(), Policy()))
 gates = st.tuples(*(st.builds(Gate, st.just(name), st.sampled_from(Verdict), st.just(("why",))) for name in NAMES))
 
 

@@ -16,7 +16,7 @@ def test_each_port_has_a_fake(tmp_path: Path) -> None:
     meter: ports.DriftMeter = fakes.FakeDriftMeter(tmp_path)
     simulator: ports.Simulator = fakes.FakeSimulator(tmp_path)
     scorer: ports.Scorer = fakes.FakeScorer()
-    book: ports.MonitoringBook = fakes.FakeMonitoringBook()
+    book: ports_watching.MonitoringBook = fakes.FakeMonitoringBook()
     watch: ports_watching.Watch = fakes.FakeWatch()
 
     named = {type(fake).__name__ for fake in (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer, book, watch)}

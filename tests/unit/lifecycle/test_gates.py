@@ -13,7 +13,7 @@ from driftgate.lifecycle.gates import (
     verdict_over,
 )
 from driftgate.lifecycle.measurements import Behaviour, SchemaCheck
-from driftgate.lifecycle.policy import Policy, Standard
+from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy, Standard
 from driftgate.lifecycle.verdicts import Estimate, Verdict
 from tests.builders import (
     a_scenario,
@@ -34,10 +34,42 @@ class TestJudge:
     def test_gates_come_in_a_fixed_order(self) -> None:
         names = [gate.name for gate in judge(passing_evidence(), POLICY)]
 
-        assert names == ["schema", "performance", "comparison", "degradation", "behaviour"]
+        assert names == [
+            "schema",
+            "data_quality",
+            "performance",
+            "calibration",
+            "comparison",
+            "slices",
+            "degradation",
+            "freshness",
+            "replay",
+            "cost",
+            "behaviour",
+        ]
 
     def test_good_evidence_passes(self) -> None:
         assert verdict_over(judge(passing_evidence(behaviour=passing_behaviour()), POLICY)) is Verdict.PASS
+
+    def test_a_gate_that_the_policy_turns_off_does_not_apply_and_says_so(self) -> None:
+        evidence = passing_evidence(degradation=None, cost=None)
+
+        gates = {gate.name: gate for gate in judge(evidence, Policy(off=("degradation", "cost")))}
+
+        assert verdict_over(gates.values()) is Verdict.PASS
+        assert gates["cost"].verdict is gates["degradation"].verdict is Verdict.NOT_APPLICABLE
+        assert gates["cost"].reasons == ("the policy turns it off (gates.off)",)
+
+    def test_the_gates_that_carry_the_promise_cannot_be_turned_off(self) -> None:
+        broken = passing_evidence(comparison=passing_comparison(rows=3))
+
+        assert verdict_over(judge(broken, Policy(off=("comparison", "performance", "schema", "behaviour")))) is Verdict.UNDECIDED
+
+    @pytest.mark.parametrize("name", OPTIONAL_GATES)
+    def test_what_was_not_measured_and_is_not_turned_off_is_undecided(self, name: str) -> None:
+        evidence = replace(passing_evidence(), **{name: None})
+
+        assert verdict_over(judge(evidence, POLICY)) is Verdict.UNDECIDED
 
     def test_a_first_version_passes_without_a_comparison(self) -> None:
         assert verdict_over(judge(passing_evidence(champion=None), POLICY)) is Verdict.PASS
@@ -295,6 +327,18 @@ class TestDegradation:
         gate = degradation_gate(degradation, POLICY)
 
         assert [reason.split(":")[0] for reason in gate.reasons] == ["moderate"]
+
+    def test_the_bands_and_where_each_feature_breaks_are_told(self) -> None:
+        over = a_scenario(growth=Estimate(0.02, 0.01, 0.03), worse_than_champion=Estimate(0.01, 0.0, 0.02))
+        degradation = passing_degradation(
+            over, a_scenario("moderate", kind="multivariate"), breaks_at={"score": 1.1}, champion_breaks_at={"score": None}
+        )
+
+        measured = degradation_gate(degradation, POLICY).measured
+
+        assert [measured[f"score x1.05{part}"] for part in (" lower", " growth", "")] == [0.01, 0.02, 0.03]
+        assert [measured[f"score x1.05 over champion{part}"] for part in (" lower", "", " upper")] == [0.0, 0.01, 0.02]
+        assert (measured["score breaks at"], measured["score breaks at for champion"]) == (1.1, None)
 
     def test_bounds_weaker_than_the_policy_asks_for_are_undecided(self) -> None:
         assert degradation_gate(passing_degradation(confidence=0.9), POLICY).verdict is Verdict.UNDECIDED

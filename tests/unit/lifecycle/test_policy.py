@@ -1,7 +1,7 @@
 """A stricter policy never approves more, and no number that is not one is ever a pass."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from hypothesis import assume, given
@@ -9,9 +9,25 @@ from hypothesis import strategies as st
 
 from driftgate.lifecycle.gates import Evidence, judge, verdict_over
 from driftgate.lifecycle.measurements import Comparison, Degradation, Performance
-from driftgate.lifecycle.policy import Policy, Standard
+from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Footprint, Freshness, HoldoutCalibration, Measured, Replay, Slices
+from driftgate.lifecycle.measurements_live import Beyond, Calibration
+from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy, Standard
 from driftgate.lifecycle.verdicts import Estimate
-from tests.builders import a_scenario, passing_comparison, passing_degradation, passing_evidence, passing_performance
+from tests.builders import (
+    a_calibration,
+    a_footprint,
+    a_scenario,
+    a_segment,
+    a_shift,
+    passing_calibration,
+    passing_comparison,
+    passing_cost,
+    passing_data_quality,
+    passing_degradation,
+    passing_evidence,
+    passing_performance,
+    passing_slices,
+)
 
 CONFIDENCES = st.sampled_from([0.9, 0.95, 0.99])
 METRICS = ("accuracy", "log_loss", "roc_auc")
@@ -60,6 +76,82 @@ def degradations(draw: st.DrawFn) -> Degradation:
     return passing_degradation(moderate, *scaled, rows=draw(st.integers(0, 500)), confidence=draw(CONFIDENCES))
 
 
+LEVELS = st.sampled_from([0.01, 0.05, 0.1])
+SHARES = st.sampled_from([0.0, 0.05, 0.2, 0.4, 0.8, 1.0])
+TENTHS = st.sampled_from([0.1, 0.3, 0.5])
+P_VALUES = st.sampled_from([1e-6, 0.004, 0.02, 0.06, 1.0])
+COSTS = st.sampled_from([1.0, 60.0, 400.0, 5_000.0, math.nan, math.inf])
+
+
+@st.composite
+def several_slices(draw: st.DrawFn) -> Slices:
+    places = range(draw(st.integers(0, 4)))
+    segments = [a_segment(f"s{place}", draw(st.none() | P_VALUES), units=draw(st.sampled_from([20, 50, 300]))) for place in places]
+    return replace(passing_slices(1, margin=draw(SHARES), line=draw(numbers(0, 1))), segments=tuple(segments))
+
+
+@st.composite
+def calibrations(draw: st.DrawFn) -> HoldoutCalibration:
+    def one() -> Calibration:
+        beyond = {name: draw(st.none() | P_VALUES.map(lambda p: Beyond(0.5, p))) for name in ("intercept_beyond", "slope_beyond")}
+        return a_calibration(draw(numbers(-2, 2)), draw(numbers(-1, 3)), **beyond)
+
+    champion = one() if draw(st.booleans()) else None
+    return passing_calibration(candidate=one(), champion=champion, intercept_limit=draw(TENTHS), slope_limit=draw(TENTHS))
+
+
+@st.composite
+def freshnesses(draw: st.DrawFn) -> Freshness:
+    shift = draw(st.sampled_from([None, a_shift(), replace(a_shift(), auc=None)]))
+    if shift is not None and shift.auc is not None:
+        shift = a_shift(draw(estimates(0.5, 1)))
+    usual = st.none() | estimates(0.5, 1)
+    asked = draw(st.sampled_from([500, 2000]))
+    return Freshness(asked, 400, draw(LEVELS), shift, 1, draw(usual), draw(usual))
+
+
+@st.composite
+def data_qualities(draw: st.DrawFn) -> DataQuality:
+    def about(low: float, high: float) -> tuple[Measured, ...]:
+        return tuple(Measured("score", "before", draw(estimates(low, high))) for _ in range(draw(st.integers(0, 2))))
+
+    return passing_data_quality(
+        level=draw(LEVELS),
+        duplicates=draw(numbers(0, 1)),
+        overlap=draw(numbers(0, 1)),
+        entity_overlap=draw(st.none() | numbers(0, 1)),
+        missing=about(-1, 1),
+        labels=about(0, 1),
+        leaks=about(0.8, 1),
+    )
+
+
+@st.composite
+def replays(draw: st.DrawFn) -> Replay:
+    rows = draw(st.sampled_from([0, 400]))
+    problem = draw(st.sampled_from([None, None, "hidden"]))
+    errors, changed = draw(st.integers(0, rows)), draw(st.integers(0, rows))
+    return Replay(draw(st.sampled_from([500, 2000])), rows, errors, (), rows, changed, None, problem)
+
+
+@st.composite
+def costs(draw: st.DrawFn) -> Cost:
+    def one() -> Footprint:
+        return a_footprint(p99_ms=draw(COSTS), median_ms=draw(COSTS), artifact_mb=draw(COSTS), memory_mb=draw(COSTS))
+
+    return passing_cost(candidate=one(), champion=one() if draw(st.booleans()) else None)
+
+
+FURTHER = {
+    "slices": several_slices(),
+    "calibration": calibrations(),
+    "freshness": freshnesses(),
+    "data_quality": data_qualities(),
+    "replay": replays(),
+    "cost": costs(),
+}
+
+
 @st.composite
 def evidences(draw: st.DrawFn) -> Evidence:
     """Evidence of any quality; mostly good in all parts but one, so that approvals are not rare."""
@@ -68,7 +160,33 @@ def evidences(draw: st.DrawFn) -> Evidence:
     for part, strategy in (("performance", performances()), ("degradation", degradations()), ("comparison", comparisons())):
         if draw(st.booleans()) and getattr(evidence, part) is not None:
             evidence = changed(evidence, part, draw(strategy))
+    for part in draw(st.sets(st.sampled_from(sorted(FURTHER)), max_size=2)):
+        if getattr(evidence, part) is not None:
+            evidence = changed(evidence, part, draw(st.none() | FURTHER[part]))
     return evidence
+
+
+LIMITS: dict[str, tuple[st.SearchStrategy[Any], bool]] = {
+    "refusal_level": (LEVELS, False),
+    "slice_margin": (SHARES, True),
+    "slice_rows": (st.sampled_from([30, 100, 200]), True),
+    "calibration_intercept": (TENTHS, True),
+    "calibration_slope": (TENTHS, True),
+    "recent_rows": (st.sampled_from([500, 2000]), False),
+    "freshness_auc": (st.sampled_from([0.5, 0.7, 0.9, 1.0]), True),
+    "missing_growth": (SHARES, True),
+    "duplicate_share": (SHARES, True),
+    "overlap_share": (SHARES, True),
+    "leak_limit": (st.sampled_from([0.91, 0.95, 0.99, 1.0]), True),
+    "label_change": (SHARES, True),
+    "replay_errors": (SHARES, True),
+    "changed_answers": (SHARES, True),
+    "latency_ms": (st.sampled_from([10.0, 100.0, 1_000.0]), True),
+    "artifact_mb": (st.sampled_from([10.0, 100.0, 1_000.0]), True),
+    "memory_mb": (st.sampled_from([10.0, 100.0, 1_000.0]), True),
+    "cost_ratio": (st.sampled_from([1.0, 3.0, 10.0]), True),
+}
+"""Limit of an optional gate -> its values, and whether a smaller one is the stricter one."""
 
 
 @st.composite
@@ -82,6 +200,8 @@ def policies(draw: st.DrawFn) -> Policy:
         growth_limit=draw(st.floats(0, 0.3)),
         growth_margin=draw(st.floats(0, 0.2)),
         gated_magnitude=draw(st.sampled_from([1.0, 1.01, 1.05, 1.10])),
+        off=tuple(draw(st.sets(st.sampled_from(OPTIONAL_GATES), max_size=3))),
+        **{name: draw(strategy) for name, (strategy, _) in LIMITS.items()},
     )
 
 
@@ -104,7 +224,15 @@ def stricter(draw: st.DrawFn, policy: Policy) -> Policy:
         growth_limit=draw(st.floats(0, policy.growth_limit)),
         growth_margin=draw(st.floats(0, policy.growth_margin)),
         gated_magnitude=draw(st.sampled_from([1.0, 1.01, 1.05, 1.10]).filter(lambda value: value >= policy.gated_magnitude)),
+        off=tuple(name for name in policy.off if draw(st.booleans())),
+        **{name: draw(_tightened(policy, name)) for name in LIMITS},
     )
+
+
+def _tightened(policy: Policy, name: str) -> st.SearchStrategy[Any]:
+    strategy, smaller = LIMITS[name]
+    now = getattr(policy, name)
+    return strategy.filter(lambda value: value <= now if smaller else value >= now)
 
 
 @given(evidences(), st.data())
@@ -122,6 +250,26 @@ def test_no_gate_of_a_stricter_policy_passes_what_the_laxer_one_blocks(evidence:
     pairs = zip(judge(evidence, policy), judge(evidence, data.draw(stricter(policy))), strict=True)
 
     assert not [strict.name for lax, strict in pairs if lax.verdict.blocks and not strict.verdict.blocks]
+
+
+@given(st.sampled_from(sorted(FURTHER)), st.data())
+def test_tightening_one_limit_of_an_optional_gate_never_lets_more_through(part: str, data: st.DataObject) -> None:
+    evidence = changed(passing_evidence(), part, data.draw(FURTHER[part]))
+    policy = data.draw(policies())
+    name = data.draw(st.sampled_from(sorted(LIMITS)))
+
+    strict = changed(policy, name, data.draw(_tightened(policy, name)))
+
+    pairs = zip(judge(evidence, policy), judge(evidence, strict), strict=True)
+    assert not [tight.name for lax, tight in pairs if lax.verdict.blocks and not tight.verdict.blocks]
+
+
+def test_every_limit_of_the_policy_is_tightened_in_these_tests() -> None:
+    known = {"standard", "margin", "confidence", "minimum_rows", "floors", "growth_limit", "growth_margin", "gated_magnitude", "off"}
+    unordered = {"gated_scenarios", "test_seconds", "approval"}
+    of_the_flow = {"approval_days", "cooldown_days", "promotion_windows", "time_zone", "spend_level", "tests"}
+
+    assert {field.name for field in fields(Policy)} == known | unordered | of_the_flow | set(LIMITS)
 
 
 @given(st.sampled_from([math.nan, math.inf, -math.inf]), st.sampled_from(["auc", "difference", "growth", "over"]), st.data())

@@ -5,10 +5,12 @@ import pytest
 
 from driftgate.lifecycle.flows import promoting
 from driftgate.lifecycle.flows.promoting import PromotionRequest
+from driftgate.lifecycle.gates import judge
 from driftgate.lifecycle.ledger import Kind, NewEvent
 from driftgate.lifecycle.policy import Policy
 from driftgate.service.durable.jobs import Job
 from driftgate.service.tokens import Role
+from tests.builders import passing_evidence
 from tests.unit.service.apis import Api
 
 MODEL = "/v1/models/churn"
@@ -23,7 +25,7 @@ def awaiting(api: Api, actor: str = "ada") -> str:
     """A promotion that passed every gate and waits for a person."""
     asked = promoting.request(PromotionRequest("p1", "churn", 1, None, actor), api.ledger)
     policy = Policy(approval=True)
-    judgement = promoting.judged(promoting.gather("churn", 1, None, api.parts.app.desk), policy)
+    judgement = promoting.judged(promoting.gather("churn", 1, None, api.parts.app.desk, policy), policy)
     assert judgement.verdict == "pass"
     promoting.promote(asked.id, policy, api.parts.app.desk)
     return asked.id
@@ -219,7 +221,7 @@ def test_a_promotion_shows_every_gate_with_its_reasons(api: Api) -> None:
     shown = api.client.get(f"{MODEL}/promotions/{promotion_id}").json()
 
     assert (shown["state"], shown["champion"], shown["actor"]) == ("awaiting_approval", None, "ada")
-    assert [gate["name"] for gate in shown["gates"]] == ["schema", "performance", "comparison", "degradation", "behaviour"]
+    assert [gate["name"] for gate in shown["gates"]] == [gate.name for gate in judge(passing_evidence(), Policy())]
     assert all(gate["reasons"] for gate in shown["gates"])
     assert api.client.get(f"{MODEL}/promotions").json() == {"promotions": [shown]}
 

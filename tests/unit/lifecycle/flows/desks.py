@@ -14,7 +14,19 @@ from tests.faults import Fuse
 
 LEDGER_CALLS = ("append", "events", "champion", "latest", "attempts", "now")
 REGISTRY_CALLS = ("version", "verify", "champion_alias", "point_champion", "keep_evidence", "mark")
-EXAMINER_CALLS = ("schema", "performance", "comparison", "degradation", "behaviour")
+EXAMINER_CALLS = (
+    "schema",
+    "data_quality",
+    "performance",
+    "calibration",
+    "comparison",
+    "slices",
+    "degradation",
+    "freshness",
+    "replay",
+    "cost",
+    "behaviour",
+)
 
 
 def a_harsh_examiner() -> FakeExaminer:

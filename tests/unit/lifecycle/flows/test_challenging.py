@@ -7,13 +7,14 @@ from driftgate.lifecycle.canonical import sha256
 from driftgate.lifecycle.errors import InvalidData, InvalidRequest, NoChampion, StoreUnavailable, VersionNotFound, WrongState
 from driftgate.lifecycle.flows.challenging import ChallengeRequest, challenge, check, follow, reconcile, withdraw
 from driftgate.lifecycle.flows.promoting import gather
+from driftgate.lifecycle.gates import judge
 from driftgate.lifecycle.ledger import Challenge, Event, Kind, verify
 from driftgate.lifecycle.measurements import Performance
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.schema import Task
 from driftgate.lifecycle.verdicts import Estimate
 from driftgate.lifecycle.versions import Version
-from tests.builders import MODEL, a_schema, a_version, passing_comparison, passing_performance
+from tests.builders import MODEL, a_schema, a_version, passing_comparison, passing_evidence, passing_performance
 from tests.fakes import FakeExaminer
 from tests.faults import Crash, Fuse
 from tests.unit.lifecycle.flows import desks
@@ -56,9 +57,9 @@ class TestALiveChallenge:
         ended = ends(office)
 
         names = [gate["name"] for gate in ended.body["gates"]]
-        assert names == ["integrity", "interface", "schema", "performance", "comparison", "degradation", "behaviour"]
+        assert names == ["integrity", "interface", *(gate.name for gate in judge(passing_evidence(), POLICY))]
         assert ended.body["champion"] == 1
-        assert ended.body["evidence_sha256"] == sha256(gather(MODEL, 2, 1, office.desk))
+        assert ended.body["evidence_sha256"] == sha256(gather(MODEL, 2, 1, office.desk, POLICY))
         assert ended.body["policy_sha256"] == POLICY.sha256
 
     @pytest.mark.parametrize("compared", [UNCLEAR, passing_comparison(rows=3)], ids=["unclear", "few rows"])

@@ -18,7 +18,7 @@ from driftgate.lifecycle.flows.approving import approve, reject
 from driftgate.lifecycle.flows.promoting import fail, found, gather, promote, promotions, request
 from driftgate.lifecycle.ledger import Event, ExpectedChampion, Kind, NewEvent, Promotion, State
 from driftgate.lifecycle.measurements import Behaviour
-from driftgate.lifecycle.policy import Policy, Standard
+from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy, Standard
 from driftgate.lifecycle.verdicts import Estimate
 from driftgate.lifecycle.versions import Version
 from tests.builders import MODEL, a_promotion_request, a_version, an_event, passing_comparison, passing_performance
@@ -129,7 +129,7 @@ class TestPromote:
         promote("p1", POLICY, office.desk)
 
         judged = office.ledger.events(subject="p1")[1]
-        evidence = gather(MODEL, 1, None, office.desk)
+        evidence = gather(MODEL, 1, None, office.desk, POLICY)
         assert (judged.body["evidence_sha256"], judged.body["policy_sha256"]) == (sha256(evidence), POLICY.sha256)
 
     def test_a_champion_that_moved_before_judging_fails_the_promotion(self) -> None:
@@ -308,17 +308,37 @@ class TestGather:
     def test_everything_is_measured_once_beside_the_champion(self) -> None:
         office = Office()
 
-        gather(MODEL, 2, 1, office.desk)
+        gather(MODEL, 2, 1, office.desk, POLICY)
 
-        assert office.examiner.calls == ["schema 2 1", "performance 2", "comparison 2 1", "degradation 2 1", "behaviour 2"]
+        assert office.examiner.calls == [
+            "schema 2 1",
+            "data_quality 2 1",
+            "performance 2",
+            "calibration 2 1",
+            "comparison 2 1",
+            "slices 2 1",
+            "degradation 2 1",
+            "freshness 2 1",
+            "replay 2",
+            "cost 2 1",
+            "behaviour 2",
+        ]
+
+    def test_what_the_policy_turns_off_is_not_measured(self) -> None:
+        office = Office()
+
+        evidence = gather(MODEL, 2, 1, office.desk, Policy(off=OPTIONAL_GATES))
+
+        assert office.examiner.calls == ["schema 2 1", "performance 2", "comparison 2 1", "behaviour 2"]
+        assert evidence.degradation is None
 
     def test_without_a_champion_nothing_is_compared(self) -> None:
         office = Office()
 
-        evidence = gather(MODEL, 1, None, office.desk)
+        evidence = gather(MODEL, 1, None, office.desk, POLICY)
 
-        assert evidence.comparison is None
-        assert office.examiner.calls == ["schema 1 None", "performance 1", "degradation 1 None", "behaviour 1"]
+        assert (evidence.comparison, evidence.slices) == (None, None)
+        assert [call for call in office.examiner.calls if call.startswith(("comparison", "slices"))] == []
 
 
 def test_promotions_are_listed_newest_first_without_other_models() -> None:

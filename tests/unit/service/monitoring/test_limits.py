@@ -19,6 +19,7 @@ from driftgate.service.monitoring.limits import limits
 from driftgate.service.monitoring.references import Reference
 from driftgate.service.settings import load
 from tests.builders import a_schema, a_version
+from tests.fakes import FakePayloadLog
 from tests.filed import filed
 
 ROWS, HOLDOUT, WINDOW = 1_500, 500, 200
@@ -106,7 +107,7 @@ def found(
     (folder / "driftgate.toml").write_text(text, encoding="utf-8")
     settings, rows = load(folder, {}), shelf or Shelf()
     version = a_version(schema=schema or a_schema())
-    reference = Reference(version, rows, MeasuringExaminer(settings, rows, lambda _: None), settings)
+    reference = Reference(version, rows, MeasuringExaminer(settings, rows, FakePayloadLog(), lambda _: None), settings)
     return reference, limits(reference, version.schema, window)
 
 

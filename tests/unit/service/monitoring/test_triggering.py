@@ -12,7 +12,7 @@ from driftgate.lifecycle.errors import JobNotFound
 from driftgate.lifecycle.findings import Monitor, Pass
 from driftgate.lifecycle.ledger import Kind
 from driftgate.lifecycle.payloads import Outcome, Payload, Window
-from driftgate.lifecycle.ports import MonitoringBook
+from driftgate.lifecycle.ports_watching import MonitoringBook
 from driftgate.lifecycle.triggers import Cause, Prospect, TrialResult, Trigger
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.lifecycle.versions import RetrainRequest

@@ -1,0 +1,103 @@
+"""Whether a version's predictions mean what they say."""
+
+import math
+
+from driftgate.lifecycle.gating.words import finite, holm, stale_limits, unmeasured
+from driftgate.lifecycle.measurements_gates import HoldoutCalibration
+from driftgate.lifecycle.measurements_live import Calibration
+from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.schema import Task
+from driftgate.lifecycle.verdicts import Estimate, Gate, Number, Verdict
+
+
+def calibration_gate(found: HoldoutCalibration | None, policy: Policy) -> Gate:
+    """Fails where the intercept or the slope is surely outside its band, and further from perfect than the champion's on the same rows.
+
+    A world that moved puts every version's calibration off, and the newest one's least: to refuse it would leave the older one serving.
+    Where neither can be told (too few rows of an outcome) there is nothing to judge: no harm is proven.
+    """
+    if found is None:
+        return unmeasured("calibration")
+    limit: dict[str, Number] = {
+        "intercept": policy.calibration_intercept, "slope": policy.calibration_slope, "level": policy.refusal_level,
+    }  # fmt: skip
+    measured = _measured(found)
+    asked = {"calibration_intercept": -policy.calibration_intercept, "calibration_slope": -policy.calibration_slope}
+    stale = stale_limits(asked, {"calibration_intercept": -found.intercept_limit, "calibration_slope": -found.slope_limit})
+    if stale or not policy.refusal_level > 0:
+        return Gate("calibration", Verdict.UNDECIDED, (stale or "refusal_level must be a number above 0",), measured, limit)
+    rows = found.candidate
+    parts = {"intercept": (rows.intercept, rows.intercept_beyond), "slope": (rows.slope, rows.slope_beyond)}
+    p_values = {name: beyond.p_value for name, (_, beyond) in parts.items() if beyond is not None and beyond.p_value is not None}
+    if not p_values:
+        said = f"it cannot be told on {rows.rows} rows: too few of an outcome, or predictions that are all alike"
+        return Gate("calibration", Verdict.NOT_APPLICABLE, (said,), measured, limit)
+    if not all(finite(value.value) for name in p_values if (value := parts[name][0]) is not None):
+        return Gate("calibration", Verdict.UNDECIDED, ("intercept or slope is no number",), measured, limit)
+    adjusted = holm([p_values.get(name, 1.0) for name in parts])
+    outside = [name for name, p in zip(parts, adjusted, strict=True) if p <= policy.refusal_level]
+    blocking = [name for name in outside if not _no_further(name, rows, found.champion)]
+    reasons = [_words(name, parts[name][0], found, blocks=name in blocking) for name in outside]
+    return Gate(
+        "calibration",
+        Verdict.FAIL if blocking else Verdict.PASS,
+        tuple(reasons) or (_passed(found, whole=p_values.keys() == parts.keys()),),
+        measured,
+        limit,
+    )
+
+
+def _off(name: str, calibration: Calibration) -> float:
+    """How far the number is from perfect, 0; NaN where it is not defined."""
+    value = calibration.slope if name == "slope" else calibration.intercept
+    if value is None:
+        return math.nan
+    if name == "intercept":
+        return abs(value.value)
+    return abs(math.log(value.value)) if value.value > 0 else math.inf
+
+
+def _no_further(name: str, candidate: Calibration, champion: Calibration | None) -> bool:
+    return champion is not None and _off(name, candidate) <= _off(name, champion)
+
+
+def _words(name: str, value: Estimate | None, found: HoldoutCalibration, *, blocks: bool) -> str:
+    shown = (
+        ""
+        if value is None
+        else f" {value.value:.3g}, {found.candidate.confidence:.0%} bounds [{_shown(value.lower)}, {_shown(value.upper)}],"
+    )
+    unit = "log-odds" if found.candidate.task is not Task.REGRESSION else "standard deviations of the truth"
+    band = (
+        f"{1 / (1 + found.slope_limit):.3g} to {1 + found.slope_limit:.3g}"
+        if name == "slope"
+        else f"{found.intercept_limit:g} {unit} either way"
+    )
+    said = f"calibration {name}{shown} is surely outside {band} on {found.candidate.rows} holdout rows"
+    return said if blocks else f"note: {said}, but no further from perfect than version {found.champion_version}'s on them"
+
+
+def _passed(found: HoldoutCalibration, *, whole: bool) -> str:
+    what = "intercept and slope are" if whole else "what is defined of intercept and slope is"
+    return f"{what} not surely outside the band on {found.candidate.rows} holdout rows"
+
+
+def _shown(bound: float | None) -> str:
+    return "undefined" if bound is None else f"{bound:.3g}"
+
+
+def _measured(found: HoldoutCalibration) -> dict[str, Number]:
+    measured: dict[str, Number] = {"rows": found.candidate.rows}
+    for name, value in (("intercept", found.candidate.intercept), ("slope", found.candidate.slope), ("ece", found.ece)):
+        if value is not None:
+            measured |= {name: value.value, f"{name}_lower": value.lower, f"{name}_upper": value.upper}
+    measured["ece_by_chance"] = found.candidate.ece_by_chance
+    if found.champion is not None:
+        own = found.champion
+        measured |= {
+            "champion": found.champion_version,
+            "champion_intercept": None if own.intercept is None else own.intercept.value,
+            "champion_slope": None if own.slope is None else own.slope.value,
+            "champion_ece": own.ece,
+        }
+    return measured

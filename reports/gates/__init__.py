@@ -1,0 +1,1 @@
+"""What gates beside performance, comparison and degradation hold against their limits: one concern a module."""

@@ -1,0 +1,116 @@
+"""What is wrong with a snapshot: rows that repeat, rows on both sides of the split, values and labels that change, features that leak."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from driftgate.lifecycle.measurements_gates import DataQuality, Measured
+from driftgate.lifecycle.schema import Schema, Task
+from driftgate.lifecycle.verdicts import Estimate
+from driftgate.reports.bounds import grouping
+from driftgate.reports.comparison import as_text, identifying, row_hashes
+from driftgate.reports.gates import leaks
+from driftgate.reports.live.bounding import Bounding, difference, share
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Side: TypeAlias = tuple[str, pd.DataFrame, pd.DataFrame]
+"""What is said of it, the rows before, and the rows now."""
+
+
+def measure(
+    schema: Schema,
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    *,
+    champion: int | None = None,
+    champion_rows: pd.DataFrame | None = None,
+    level: float = 0.05,
+) -> DataQuality:
+    """The findings on the candidate's snapshot; `champion_rows`: train and holdout of the champion's.
+
+    Rows are equal where features, target, entity and time are. Changes: a difference of shares with bounds from both sides' exact ones (Zou
+    and Donner 2008), by entity where entities repeat; of a number's distribution the Kolmogorov-Smirnov distance, less what both samples
+    may be off (Dvoretzky, Kiefer and Wolfowitz 1956 with Massart's constant, 1990). Bonferroni over all of them.
+    """
+    both = pd.concat([train, holdout], ignore_index=True)
+    sides: list[Side] = [("train to holdout", train, holdout)]
+    if champion_rows is not None:
+        sides.append((f"version {champion}'s snapshot", champion_rows, both))
+    columns = [name for name in identifying(schema) if name in both.columns]
+    hashes = row_hashes(both, columns, schema)
+    compared = [(name, side) for side in sides for name in schema.features if all(name in rows.columns for rows in side[1:])]
+    classes = max(len(schema.classes), 1)
+    confidence = 1.0 - level / max(len(compared) + classes * len(sides), 1)
+    return DataQuality(
+        train_rows=len(train),
+        holdout_rows=len(holdout),
+        level=level,
+        duplicates=float(pd.Series(hashes).duplicated().mean()) if len(both) else 0.0,
+        overlap=float(np.isin(hashes[len(train) :], hashes[: len(train)]).mean()) if len(holdout) else 0.0,
+        entity_overlap=_entity_overlap(schema, train, holdout),
+        missing=tuple(_missing(name, side, schema, confidence) for name, side in compared),
+        labels=tuple(change for side in sides for change in _labels(side, schema, confidence)),
+        leaks=leaks.measure(schema, train, holdout, 1.0 - level),
+    )
+
+
+def _entity_overlap(schema: Schema, train: pd.DataFrame, holdout: pd.DataFrame) -> float | None:
+    # Where rows are dated, an entity may well come again later.
+    name = schema.entity
+    if name is None or schema.time is not None or any(name not in rows.columns for rows in (train, holdout)) or not len(holdout):
+        return None
+    return float((as_text(holdout[name]).isin(as_text(train[name])) & holdout[name].notna()).mean())
+
+
+def _missing(name: str, side: Side, schema: Schema, confidence: float) -> Measured:
+    words, before, now = side
+    return Measured(name, words, _growth(before[name].isna(), now[name].isna(), before, now, schema)(confidence))
+
+
+def _growth(before: Any, now: Any, before_rows: pd.DataFrame, now_rows: pd.DataFrame, schema: Schema) -> Bounding:
+    return difference(_share(now, now_rows, schema), _share(before, before_rows, schema))
+
+
+def _share(hits: Any, rows: pd.DataFrame, schema: Schema) -> Bounding:
+    entities = rows[schema.entity] if schema.entity is not None and schema.entity in rows.columns else None
+    return share(np.asarray(hits, dtype=np.bool_), [grouping(len(rows), entities)])
+
+
+def _labels(side: Side, schema: Schema, confidence: float) -> Iterator[Measured]:
+    words, before, now = side
+    if any(schema.target not in rows.columns for rows in (before, now)):
+        return
+    if schema.task is Task.REGRESSION:
+        yield Measured(schema.target, words, _distance(before[schema.target], now[schema.target], confidence))
+        return
+    old, new = as_text(before[schema.target]), as_text(now[schema.target])
+    for label in schema.classes:
+        grown = _growth(old == label, new == label, before, now, schema)(confidence)
+        yield Measured(f"{schema.target} = {label}", words, _either_way(grown))
+
+
+def _either_way(grown: Estimate) -> Estimate:
+    """The size of a change, whichever way it goes."""
+    if grown.value >= 0:
+        return grown
+    return Estimate(-grown.value, None if grown.upper is None else -grown.upper, None if grown.lower is None else -grown.lower)
+
+
+def _distance(before: Any, now: Any, confidence: float) -> Estimate:
+    sides = [np.sort(np.asarray(pd.to_numeric(side, errors="coerce"), dtype=np.float64)) for side in (before, now)]
+    old, new = (side[np.isfinite(side)] for side in sides)
+    if not (len(old) and len(new)):
+        return Estimate(float("nan"))
+    places = np.concatenate([old, new])
+    gaps = np.searchsorted(old, places, side="right") / len(old) - np.searchsorted(new, places, side="right") / len(new)
+    value = float(np.abs(gaps).max())
+    reach = _reach([len(old), len(new)], confidence)
+    return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
+
+
+def _reach(sizes: Sequence[int], confidence: float) -> float:
+    return float(sum(np.sqrt(np.log(2.0 * len(sizes) / (1.0 - confidence)) / (2.0 * size)) for size in sizes))

@@ -1,0 +1,125 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from driftgate.lifecycle.schema import Task
+from driftgate.reports.gates import data_quality
+from tests.unit.reports.models import CLASSES, mixed_rows, mixed_schema, truth_of
+
+TASKS = list(Task)
+TRAIN, HOLDOUT = 1_500, 500
+
+
+def rows(task, count, seed):
+    frame = mixed_rows(count, seed)
+    y = truth_of(frame, task, seed)
+    target = y if task is Task.REGRESSION else np.array(CLASSES[task], dtype=object)[y]
+    return frame.assign(churned=pd.Series(target, dtype=np.float64 if task is Task.REGRESSION else object))
+
+
+def sides(task=Task.BINARY):
+    return rows(task, TRAIN, 1), rows(task, HOLDOUT, 2)
+
+
+def measured(task=Task.BINARY, train=None, holdout=None, **options):
+    own = sides(task)
+    schema = options.pop("schema", mixed_schema(task))
+    return data_quality.measure(schema, own[0] if train is None else train, own[1] if holdout is None else holdout, **options)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_honest_snapshot_shows_nothing(task):
+    found = measured(task)
+
+    assert (found.train_rows, found.holdout_rows, found.duplicates, found.overlap, found.entity_overlap) == (TRAIN, HOLDOUT, 0.0, 0.0, None)
+    assert all(each.estimate.lower < 0.05 for each in (*found.missing, *found.labels))
+    assert all(each.estimate.value < 0.95 for each in found.leaks)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_rows_on_both_sides_and_repeated_rows_are_counted(task):
+    train, holdout = sides(task)
+    mixed = pd.concat([holdout[:250], train[:250]], ignore_index=True)
+
+    found = measured(task, train, mixed)
+
+    assert found.overlap == 0.5
+    assert found.duplicates == 250 / 2000
+
+
+def test_entities_on_both_sides_are_counted_unless_rows_are_dated():
+    train, holdout = sides()
+    train, holdout = train.assign(who=np.arange(TRAIN).astype(str)), holdout.assign(who=np.arange(HOLDOUT).astype(str))
+
+    assert measured(train=train, holdout=holdout, schema=mixed_schema(entity="who")).entity_overlap == 1.0
+    dated = [side.assign(day=pd.Timestamp("2026-01-01")) for side in (train, holdout)]
+    assert measured(train=dated[0], holdout=dated[1], schema=mixed_schema(entity="who", time="day")).entity_overlap is None
+
+
+def test_values_that_go_missing_are_measured_with_bounds():
+    train, holdout = sides()
+    holdout.loc[:249, "age"] = np.nan
+
+    growth = next(each for each in measured(train=train, holdout=holdout).missing if each.name == "age")
+
+    assert growth.estimate.value == 0.5
+    assert 0.4 < growth.estimate.lower < 0.5
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_labels_that_change_are_measured_from_train_and_from_the_champions_snapshot(task):
+    train, holdout = sides(task)
+    other = train.assign(churned=train["churned"] + 5.0 if task is Task.REGRESSION else CLASSES[task][0])
+
+    found = measured(task, train, holdout, champion=1, champion_rows=other)
+
+    from_train = [each.estimate.value for each in found.labels if each.against == "train to holdout"]
+    from_champion = [each.estimate for each in found.labels if each.against == "version 1's snapshot"]
+    assert max(from_train) < 0.1
+    assert max(each.value for each in from_champion) > 0.3
+    assert max(each.lower for each in from_champion) > 0.2
+
+
+def test_the_size_of_a_change_does_not_hang_on_its_direction():
+    train, holdout = sides()
+    all_yes = holdout.assign(churned="yes")
+
+    found = {each.name: each.estimate for each in measured(train=train, holdout=all_yes).labels}
+
+    assert found["churned = no"].value == pytest.approx(found["churned = yes"].value)
+    assert found["churned = no"].lower == pytest.approx(found["churned = yes"].lower)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_copy_of_the_target_leaks_and_comes_first(task):
+    train, holdout = sides(task)
+    if task is Task.REGRESSION:
+        copied = [side.assign(age=np.exp(side["churned"] / 10)) for side in (train, holdout)]
+    else:
+        copied = [side.assign(age=pd.Categorical(side["churned"]).codes.astype(np.float64)) for side in (train, holdout)]
+
+    first = measured(task, *copied).leaks[0]
+
+    assert first.name == "age"
+    assert first.estimate.value > 0.999
+    assert first.estimate.lower > 0.9
+
+
+def test_a_category_that_is_the_target_leaks():
+    train, holdout = (side.assign(plan=side["churned"].map({"no": "basic", "yes": "pro"}).astype(object)) for side in sides())
+
+    assert measured(train=train, holdout=holdout).leaks[0].estimate.value == 1.0
+
+
+def test_a_feature_that_was_all_missing_in_train_ranks_nothing():
+    train, holdout = sides()
+
+    found = measured(train=train.assign(age=np.nan), holdout=holdout)
+
+    assert {each.name: each.estimate.value for each in found.leaks}["age"] == 0.5
+
+
+def test_a_handful_of_rows_tells_nothing_of_leaks():
+    train, holdout = sides()
+
+    assert measured(train=train[:5], holdout=holdout[:5]).leaks == ()
