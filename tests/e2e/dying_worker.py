@@ -51,7 +51,7 @@ def arm(log: Path, step: int, moment: str) -> None:
     DBOS.run_step = dying
 
 
-def settled(parts: Running, seconds: float = 60.0) -> None:
+def settled(parts: Running, seconds: float = 120.0) -> None:
     """Waits until no promotion is running."""
     deadline = time.monotonic() + seconds
     while any(each.state is State.RUNNING for each in promoting.promotions(MODEL, parts.app.ledger)):
