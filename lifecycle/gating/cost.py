@@ -7,14 +7,16 @@ from driftgate.lifecycle.verdicts import Gate, Number, Verdict, combined
 
 NEGLIGIBLE = {"latency_ms": 50.0, "artifact_mb": 20.0, "memory_mb": 200.0}
 """A cost below this is never too many times the champion's: ten times next to nothing is next to nothing."""
+MOST_OVER_MEDIAN = 2.0
+"""Times the median that a slow call counts for at most: the same rows cost the same work, and what takes longer is a busy machine."""
 UNITS = {"latency_ms": "ms for a slow call", "artifact_mb": "MB on disk", "memory_mb": "MB of memory"}
 
 
 def cost_gate(cost: Cost | None, policy: Policy) -> Gate:
     """Fails where a cost is over its limit, or more than so many times the champion's and not negligible.
 
-    Latency is too many times the champion's only where both the slow calls and the middle ones are: a pause of the machine in the one
-    and not in the other is no property of a version.
+    Latency is that of a slow call, at most twice the median, and too many times the champion's only where the median is so too: a pause
+    of the machine is no property of a version.
     """
     if cost is None:
         return unmeasured("cost")
@@ -24,6 +26,7 @@ def cost_gate(cost: Cost | None, policy: Policy) -> Gate:
     measured: dict[str, Number] = {
         "batch_rows": cost.batch_rows,
         "calls": cost.candidate.calls,
+        "p99_ms": cost.candidate.p99_ms,
         "median_ms": cost.candidate.median_ms,
         **own,
     }
@@ -41,7 +44,10 @@ def cost_gate(cost: Cost | None, policy: Policy) -> Gate:
 
 
 def _costs(footprint: Footprint) -> dict[str, float]:
-    return {"latency_ms": footprint.p99_ms, "artifact_mb": footprint.artifact_mb, "memory_mb": footprint.memory_mb}
+    slow = footprint.p99_ms
+    if finite(slow, footprint.median_ms):
+        slow = min(slow, MOST_OVER_MEDIAN * footprint.median_ms)
+    return {"latency_ms": slow, "artifact_mb": footprint.artifact_mb, "memory_mb": footprint.memory_mb}
 
 
 def _times(name: str, cost: Cost, own: dict[str, float], rival: dict[str, float]) -> float:

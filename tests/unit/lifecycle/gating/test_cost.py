@@ -24,18 +24,23 @@ def test_a_version_within_the_limits_passes():
 
 @pytest.mark.parametrize("name", COSTS)
 def test_a_cost_over_its_limit_fails(name):
-    limit = Policy(**{LIMITS[name]: 300.0})
+    limit, steady = Policy(**{LIMITS[name]: 300.0}), {"median_ms": 200.0}
 
-    assert verdict(limit, **{name: 300.0}) is Verdict.PASS
-    assert verdict(limit, **{name: 301.0}) is Verdict.FAIL
+    assert verdict(limit, **{**steady, name: 300.0}) is Verdict.PASS
+    assert verdict(limit, **{**steady, name: 301.0}) is Verdict.FAIL
+
+
+def test_a_call_of_more_than_twice_the_median_counts_for_twice_the_median():
+    assert verdict(p99_ms=9_000.0, median_ms=1_000.0) is Verdict.PASS
+    assert verdict(p99_ms=9_000.0, median_ms=1_001.0) is Verdict.FAIL
 
 
 @pytest.mark.parametrize("name", COSTS)
 def test_a_cost_too_many_times_the_champions_fails(name):
-    slow = {"median_ms": 300.0} if name == "p99_ms" else {}
+    slow, quick = ({"median_ms": 300.0}, {"median_ms": 20.0}) if name == "p99_ms" else ({}, {})
 
-    assert verdict(champion={name: 25.0}, **{name: 300.0}, **slow) is Verdict.FAIL
-    assert verdict(champion={name: 30.0}, **{name: 300.0}, **slow) is Verdict.PASS
+    assert verdict(champion={**quick, name: 25.0}, **{name: 300.0}, **slow) is Verdict.FAIL
+    assert verdict(champion={**quick, name: 30.0}, **{name: 300.0}, **slow) is Verdict.PASS
 
 
 def test_many_times_next_to_nothing_is_next_to_nothing():
