@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from driftgate.lifecycle.flows import approving, promoting
 from driftgate.lifecycle.ledger import State
 from driftgate.service import upkeep
+from driftgate.service.anchoring import anchor_within
 from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import HEARTBEAT_SECONDS, Roster
@@ -88,6 +89,7 @@ class Worker:
             thread.join(timeout=10)
         # The roster row stays: the next worker finds it dead, and takes over what was not finished in time.
         DBOS.destroy(workflow_completion_timeout_sec=5)
+        anchor_within(self._app.anchors)
 
     def upkeep(self) -> None:
         """Takes over from the dead, queues promotions that nobody runs, puts aliases right, and forgets old findings."""
