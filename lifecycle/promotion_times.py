@@ -15,6 +15,9 @@ _WINDOW = re.compile(
     rf"(?P<first>{'|'.join(DAYS)})(-(?P<last>{'|'.join(DAYS)}))? (?P<from>\d\d:\d\d)-(?P<to>\d\d:\d\d)",
 )
 
+TIMES = "times"
+"""The gate that asks whether anything may be promoted at this moment."""
+
 
 def minutes(windows: Iterable[str]) -> frozenset[int]:
     """The minutes of the week, counted from Monday 00:00, that any of the windows covers.
@@ -67,4 +70,4 @@ def times_gate(policy: Policy, now: datetime, last_decision: datetime | None) ->
             if now < until:
                 next_one = until.isoformat(timespec="minutes")
                 reasons.append(f"the last decision was at {measured['last_decision']}; the next one is allowed from {next_one}")
-    return Gate("times", Verdict.FAIL if reasons else Verdict.PASS, tuple(reasons) or ("the moment is allowed",), measured, limit)
+    return Gate(TIMES, Verdict.FAIL if reasons else Verdict.PASS, tuple(reasons) or ("the moment is allowed",), measured, limit)

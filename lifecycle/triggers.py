@@ -220,9 +220,11 @@ def _is_news(asking: Asking, refused: Refusal, terms: Terms) -> bool:
 
 
 def _is_worse(now: Finding, then: Finding | None) -> bool:
-    """Whether the finding is surely further beyond its limit than it was: their intervals do not touch. New subjects count as worse."""
-    if then is None or now.value is None or now.limit is None:
-        return then is None
+    """Whether the finding, which alarms, is news: it did not alarm then, or is surely further out (the intervals do not touch)."""
+    if then is None or not then.alarms:
+        return True
+    if now.value is None or now.limit is None:
+        return False
     if now.value > now.limit:
         return now.lower is not None and then.upper is not None and now.lower > then.upper
     return now.upper is not None and then.lower is not None and now.upper < then.lower

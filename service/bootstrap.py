@@ -32,7 +32,7 @@ from driftgate.service.examining import MeasuringExaminer
 from driftgate.service.ledger_keys import keys_of
 from driftgate.service.metering import WindowMeter
 from driftgate.service.monitoring.book import SqlMonitoringBook
-from driftgate.service.policies import judging
+from driftgate.service.policies import judging, ruling
 from driftgate.service.settings import Settings
 from driftgate.service.settings_models import ModelTable
 from driftgate.service.settings_tables import StorageTable
@@ -157,7 +157,7 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         from driftgate.service.monitoring.trial import Trials
         from driftgate.service.monitoring.triggering import Triggering
 
-        trials = Trials(settings, trainer, registry, payloads)
+        trials = Trials(settings, trainer, registry, payloads, lambda model: ruling(model, settings.policy(model), ledger))
         return Triggering(settings, book, ledger, registry, payloads, jobs, roster.alive, trials)
 
     app = Application(

@@ -64,6 +64,11 @@ class Aspect:
     score: Score | None = None
 
 
+def score(moved: float, by_chance: Floats, limit: float) -> Score | None:
+    """The moves over their limit; None where every move matters, however small: then there is no common scale."""
+    return Score(moved / limit, by_chance / limit) if limit > 0 else None
+
+
 def beside_chance(materiality: float, chance: float) -> float:
     """The limit for a distance whose mean under chance is `chance`: independent errors add in squares, so the limit does too.
 

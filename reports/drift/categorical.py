@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftgate.reports.drift import nulls, surprise
-from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Score, beside_chance
+from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, beside_chance, score
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 LEAST_EXPECTED = 5
@@ -74,14 +74,14 @@ def _distribution(everything: Table, independent: Table, sizes: tuple[int, int],
     chance = _chance(independent)
     limit = beside_chance(materiality.total_variation, chance)
     observed = Gaps(gap, null.shares)
-    moved, by_chance = (np.abs(_apart(side)).sum(axis=1) / (2 * factor * limit) for side in (observed, null))
+    moved, by_chance = (np.abs(_apart(side)).sum(axis=1) / (2 * factor) for side in (observed, null))
     return Aspect(
         method=TOTAL_VARIATION,
         effect=total_variation(everything),
         limit=limit,
         chance=chance,
         p_value=surprise.strongest_of(_statistics(observed)[0], _statistics(null)),
-        score=Score(float(moved[0]), by_chance),
+        score=score(float(moved[0]), by_chance, limit),
     )
 
 

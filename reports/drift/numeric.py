@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftgate.reports.drift import nulls, surprise
-from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, Score, beside_chance
+from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, beside_chance, score
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 Counts: TypeAlias = npt.NDArray[np.int32] | npt.NDArray[np.int64]
@@ -182,13 +182,13 @@ def distribution(everything: Pair, independent: Pair, sizes: tuple[int, int], ma
     chance = float((np.abs(null.gaps) @ widths[:, 1]).mean()) / factor
     limit = beside_chance(materiality.normalised_wasserstein, chance)
     # Of the values as they are: what a few of them far out do by chance is in the draws as well.
-    moved, by_chance = (np.abs(side.gaps) @ widths[:, 0] / (factor * limit) for side in (observed, null))
+    moved, by_chance = (np.abs(side.gaps) @ widths[:, 0] / factor for side in (observed, null))
     return Aspect(
         method=WASSERSTEIN,
         effect=wasserstein(everything.pooled, low, high) / unit,
         limit=limit,
         chance=chance,
-        score=Score(float(moved[0]), by_chance),
+        score=score(float(moved[0]), by_chance, limit),
         p_value=surprise.strongest_of(_statistics(observed, widths[:, 0], least)[0], _statistics(null, widths[:, 0], least)),
     )
 

@@ -1,7 +1,7 @@
 """Would a retrain help? A refit on what a retrain would use now, scored beside the champion on rows that neither saw, and thrown away."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from driftgate.lifecycle.errors import DriftgateError
 from driftgate.lifecycle.measurements import Comparison
 from driftgate.lifecycle.payloads import Outcome, Payload, Window
 from driftgate.lifecycle.plan import ROW_ORDER
+from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.ports import Scorer, Trainer
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.triggers import Prospect, TrialResult
@@ -63,10 +64,16 @@ class Labels(Protocol):
 
 
 class Trials:
-    """Refits models on trial. Nothing of a trial reaches MLflow, and its staging folder is gone afterwards."""
+    """Refits models on trial. Nothing of a trial reaches MLflow, and its staging folder is gone afterwards.
 
-    def __init__(self, settings: Settings, trainer: Trainer, versions: Versions, labels: Labels) -> None:
+    `limits`: the policy that a model's versions would be judged by now; by default the one that the settings propose.
+    """
+
+    def __init__(
+        self, settings: Settings, trainer: Trainer, versions: Versions, labels: Labels, limits: Callable[[str], Policy] | None = None
+    ) -> None:
         self._settings = settings
+        self._limits = limits or settings.policy
         self._trainer = trainer
         self._versions = versions
         self._labels = labels
@@ -89,7 +96,7 @@ class Trials:
             return _unknown(f"the trial could not be made: {error.message}")
 
     def _result(self, version: Version, at: datetime, key: str, about: Window | None) -> TrialResult:
-        table, policy = self._settings.models[version.model], self._settings.policy(version.model)
+        table, policy = self._settings.models[version.model], self._limits(version.model)
         hidden = sorted({*table.payloads.redact, *table.payloads.hash} & set(version.schema.features))
         until = at - timedelta(days=table.outcomes.maturity_days)
         first = until - LOOK_BACK if about is None else about.start
@@ -168,7 +175,7 @@ class Trials:
             excluded=excluded,
             entities=rows[schema.entity] if schema.entity else None,
             ordered=ordered,
-            confidence=self._settings.policy(version.model).confidence,
+            confidence=self._limits(version.model).confidence,
             seed=self._settings.models[version.model].seed,
         )
 

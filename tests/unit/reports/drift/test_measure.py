@@ -321,3 +321,13 @@ def test_a_heavy_tailed_column_among_quiet_ones_drifts_where_a_fair_share_would_
     assert alone.p_value * len(schema.columns) > 0.05
     assert (among.drifted, among.method) == (True, "normalised_wasserstein")
     assert among.p_value < 0.05
+
+
+def test_where_every_move_matters_a_constant_column_costs_the_others_nothing(reference, window):
+    window["age"] += 8
+    every = Materiality(normalised_wasserstein=0.0, total_variation=0.0)
+
+    found = measured(reference.assign(spend=1.0, plan="pro"), window.assign(spend=1.0, plan="pro"), materiality=every)
+
+    assert column(found, "age").drifted
+    assert not column(found, "spend").drifted

@@ -320,6 +320,37 @@ def test_a_candidate_that_nobody_refused_holds_nothing_back(desk, events):
     assert desk.consider(a_day(8)).fired
 
 
+UNTIMELY = [(Kind.JUDGED, {"verdict": "fail", "gates": [{"name": "times", "verdict": "fail", "reasons": ["it is night"]}]})]
+
+
+def test_a_refusal_for_the_time_of_day_holds_nothing_back(desk):
+    brought_about(desk, *UNTIMELY)
+
+    assert desk.consider(a_day(8)).fired
+
+
+def test_an_approval_that_nobody_gave_in_time_holds_nothing_back(desk):
+    brought_about(desk, REJECTED[0])
+    desk.ledger.append(an_event(Kind.REJECTED, "p2", {"reason": "it expired"}, actor="driftgate"))
+
+    assert desk.consider(a_day(8)).fired
+
+
+def test_a_refusal_from_before_the_policy_was_changed_holds_nothing_back(desk):
+    brought_about(desk, *REFUSED)
+    held = desk.consider(a_day(8))
+    desk.ledger.append(an_event(Kind.POLICY_CHANGED, "policy-2", {"number": 2, "policy": {}}))
+
+    assert (held.fired, desk.consider(a_day(9)).fired) == (False, True)
+
+
+def test_another_column_that_drifts_since_the_refusal_asks_again(desk):
+    brought_about(desk, *REFUSED)
+    both = replace(a_day(8), findings=(*a_day(8).findings, a_finding("income")))
+
+    assert desk.consider(both).fired
+
+
 def test_once_another_version_serves_an_old_refusal_holds_nothing_back(desk):
     brought_about(desk, *REFUSED)
 
