@@ -150,7 +150,7 @@ def _judge(current: Promotion, proposed: Policy, desk: Desk) -> None:
     """Records the judgement, after the evidence behind it was kept."""
     policy = policing.enforced(current.model, proposed, desk.ledger)
     candidate = desk.registry.version(current.model, current.version)
-    limits = policing.limits(candidate, current.expected_champion, policy, desk.ledger, current.standard)
+    limits = policing.limits(candidate, current.expected_champion, policy, desk.ledger, desk.registry, current.standard)
     evidence = gather(current.model, current.version, current.expected_champion, desk, limits.policy)
     judgement = judged(evidence, limits.policy, policing.timely(current.model, policy, desk.ledger))
     kept = evidencing.keep(current.id, evidence, judgement, limits.policy, desk.registry)

@@ -139,6 +139,18 @@ class TestAttempts:
 
         assert promote("p3", Policy(), office.desk).state is State.PROMOTED
 
+    def test_candidates_older_than_the_champion_are_counted_on_its_rows_where_they_are_compared(self) -> None:
+        office = Office().promoted(4)
+        office.examiner = a_harsh_examiner()
+        for version in (1, 2, 3):
+            office.ask(f"p{version}", version, 4)
+            promote(f"p{version}", Policy(), office.desk)
+
+        bodies = [office.ledger.events(subject=f"p{version}")[1].body for version in (1, 2, 3)]
+
+        assert [body["attempt"] for body in bodies] == [1, 2, 3]
+        assert {body["holdout_sha256"] for body in bodies} == {office.registry.version(MODEL, 4).snapshot.holdout_sha256}
+
     def test_the_same_version_again_is_no_new_attempt(self) -> None:
         office = self.office()
         office.examiner = a_harsh_examiner()
