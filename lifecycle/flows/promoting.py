@@ -11,7 +11,7 @@ from driftgate.lifecycle.canonical import plain, sha256
 from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound
 from driftgate.lifecycle.flows import evidencing, policing
 from driftgate.lifecycle.gates import Evidence, Judgement, judge, turned_off, verdict_over
-from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion
+from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion, ungated
 from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy, Standard
 from driftgate.lifecycle.ports import Examiner, Ledger, Registry
 from driftgate.lifecycle.verdicts import Gate
@@ -176,7 +176,8 @@ def _check_digests(current: Promotion, desk: Desk) -> None:
 def rollback_target(model: str, wanted: int | None, ledger: Ledger) -> int:
     """The version to go back to: `wanted` if it was champion once, else the champion that this one was promoted over.
 
-    A version that was rolled back is never gone back to unasked, however often this is repeated. Raises VersionNotFound.
+    A version that was rolled back is never gone back to unasked, however often this is repeated, nor one that was last promoted
+    without gates: no evidence speaks for it. Raises VersionNotFound.
     """
     decisions = [event for event in ledger.events(model=model) if event.kind is Kind.DECIDED]
     former = [int(event.body["version"]) for event in decisions]
@@ -189,10 +190,11 @@ def rollback_target(model: str, wanted: int | None, ledger: Ledger) -> int:
                 path.pop()
         else:
             path.append(number)
-    if wanted is None and len(path) > 1:
-        return path[-2]
+    earlier = [number for number in path[:-1] if wanted is None and number != path[-1] and ungated(decisions, number) is None]
+    if earlier:
+        return earlier[-1]
     raise VersionNotFound(
-        f"model {model} has no earlier champion to go back to"
+        f"model {model} has no earlier champion to go back to that passed its gates; any other one has to be named"
         if wanted is None
         else f"version {wanted} was never champion of {model}: promote it instead",
         field="to",
