@@ -1,6 +1,6 @@
 """The policy in force: the last one that was applied through the ledger. A file proposes; it rules nothing by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,6 +90,18 @@ def untimely(model: str, ledger: Ledger) -> str | None:
     policy = in_force(model, ledger)
     gate = None if policy is None else timely(model, policy, ledger)
     return "; ".join(gate.reasons) if gate is not None and gate.verdict is Verdict.FAIL else None
+
+
+def tightened(judgement: Event, standard: Standard | None, ledger: Ledger) -> Sequence[str]:
+    """The limits that the policy in force sets stricter than that judgement had them, for the same wish and the same attempt.
+
+    Empty where the judgement does not say which policy was in force: older releases did not record it.
+    """
+    before, force = judgement.body.get("policy_in_force_sha256"), in_force(judgement.model, ledger)
+    if before is None or force is None or force.sha256 == before:
+        return ()
+    asked = force if standard is None else replace(force, standard=standard)
+    return looser(spent(asked, int(judgement.body["attempt"]) - 1), from_document(judgement.body["policy"]))
 
 
 def apply(model: str, proposed: Policy, actor: str, comment: str, ledger: Ledger, *, may_loosen: bool) -> Event | None:
