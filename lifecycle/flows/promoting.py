@@ -141,7 +141,8 @@ def promote(promotion_id: str, proposed: Policy, desk: Desk) -> Promotion:
         return settle(current, desk) if current.state is State.RUNNING else current
     late = None if current.decided else policing.untimely(current.model, desk.ledger)
     if late is not None:
-        return fail(promotion_id, f"it was approved, and must not be carried out now: {late}; ask for it again", desk.ledger)
+        done = "judged" if current.approver is None else "approved"
+        return fail(promotion_id, f"it was {done}, and must not be carried out now: {late}; ask for it again", desk.ledger)
     _check_digests(current, desk)
     return settle(current, desk)
 

@@ -246,6 +246,19 @@ class TestTimes:
         ended = promote("p1", Policy(), office.desk)
 
         assert (ended.state, office.champion) == (State.FAILED, None)
+        assert "it was approved, and must not" in ended.reasons[0]
+
+    def test_what_needed_no_approval_is_not_said_to_have_been_approved(self) -> None:
+        office = Office()
+        office.ask("p1", 1, None)
+        body = {"policy": plain(Policy()), "verdict": "pass", "gates": [], "approval": False}
+        office.ledger.append(NewEvent(MODEL, "p1", Kind.JUDGED, "driftgate", body))
+        office.under(Policy(promotion_windows=("Mon 00:00-00:01",)))
+
+        ended = promote("p1", Policy(), office.desk)
+
+        assert ended.state is State.FAILED
+        assert "it was judged, and must not" in ended.reasons[0]
 
     def waiting(self) -> Office:
         office = Office().under(Policy(approval=True))
