@@ -2,7 +2,9 @@
 
 Each comparison may be wrong with a chance of at most one minus the confidence. Whoever tries often enough on the same rows is
 lucky once. So each other version that was judged there before halves the chance that is left to this one: over any number of
-attempts together it stays below twice that of the first. The same version again is no new attempt: same rows, same seeds, same answer.
+attempts together it stays below twice that of the first. The same version again is no new attempt: on those rows, by the same seeds, it
+gets the same answer. What may answer otherwise at another time (`cost`, `freshness`, `replay` and the user's tests) is not about those
+rows, and spends nothing.
 """
 
 from collections.abc import Iterable

@@ -87,7 +87,7 @@ def judge(evidence: Evidence, policy: Policy) -> tuple[Gate, ...]:
         freshness_gate(evidence.freshness, policy),
         replay_gate(evidence.replay, policy),
         cost_gate(evidence.cost, policy),
-        behaviour_gate(evidence.behaviour),
+        _tests_not_run() if policy.tests and evidence.behaviour is None else behaviour_gate(evidence.behaviour),
     )
     return tuple(_turned_off(gate.name) if turned_off(gate.name, policy) else gate for gate in gates)
 
@@ -95,6 +95,12 @@ def judge(evidence: Evidence, policy: Policy) -> tuple[Gate, ...]:
 def turned_off(name: str, policy: Policy) -> bool:
     """Whether the policy takes the gate out. Only an optional one can be."""
     return name in OPTIONAL_GATES and name in policy.off
+
+
+def _tests_not_run() -> Gate:
+    return Gate(
+        "behaviour", Verdict.UNDECIDED, ("not measured: the policy names user tests (gates.tests), and none were run; judge again",)
+    )
 
 
 def _turned_off(name: str) -> Gate:

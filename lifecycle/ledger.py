@@ -157,6 +157,17 @@ def champion(events: Iterable[Event], model: str) -> int | None:
     return serving(events, model).champion
 
 
+def ungated(events: Sequence[Event], version: int) -> Event | None:
+    """The last decision, of one model's, that promoted the version, where it skipped the gates (break-glass); None where it did not."""
+    promotions = (
+        event
+        for event in reversed(events)
+        if event.kind is Kind.DECIDED and event.body["action"] == Action.PROMOTE.value and int(event.body["version"]) == version
+    )
+    last = next(promotions, None)
+    return last if last is not None and last.body.get("break_glass") else None
+
+
 def challenger(events: Iterable[Event], model: str) -> Challenge | None:
     """The version that challenges the model's champion; None where nobody does."""
     return serving(events, model).challenger

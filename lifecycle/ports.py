@@ -160,7 +160,11 @@ class Ledger(Protocol):
 
 
 class Examiner(ports_gates.GateMeasurements, Protocol):
-    """Everything that is measured about versions. Deterministic, but for `cost`: seeds are part of the settings."""
+    """Everything that is measured about versions. What is measured on snapshots is deterministic: seeds are part of the settings.
+
+    Not so: `cost` depends on how busy the machine is, `freshness` and `replay` on the payloads that are the newest when they are asked,
+    `behaviour` on what the user's tests do.
+    """
 
     def evaluate(self, training: Training) -> Evaluation:
         """Metrics and plots of a fresh training on its holdout."""

@@ -140,7 +140,7 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         redactions={name: redaction for name, table in models.items() if (redaction := _redaction(table, storage)) is not None},
     )
     trainer, ledger, book = LazyTrainer(staging, settings.project, progress), SqlLedger(engine), SqlMonitoringBook(engine)
-    examiner = MeasuringExaminer(settings, registry, payloads, progress, lambda version: judging(version, settings, ledger))
+    examiner = MeasuringExaminer(settings, registry, payloads, progress, lambda version: judging(version, settings, ledger, registry))
     roster, jobs = Roster(engine), Jobs(storage.workflows)
 
     def watch() -> Watch:

@@ -6,7 +6,7 @@ from driftgate.lifecycle.ledger import Promotion
 from driftgate.lifecycle.policy import Policy
 from driftgate.service import asking
 from driftgate.service.bootstrap import Running
-from driftgate.service.dispatch import alone, through_worker
+from driftgate.service.dispatch import alone, deliver, through_worker
 from driftgate.service.documents import Document
 from driftgate.service.work import run_promotion
 
@@ -16,7 +16,10 @@ def carry_out(parts: Running, wish: PromotionRequest) -> Document:
     policy = parts.app.settings.policy(wish.model)
     if parts.roster.alive():
         return through_worker(parts.jobs, parts.jobs.promote(promoting.request(wish, parts.app.ledger), policy))
-    return alone(parts.app, lambda: _here(parts, promoting.request(wish, parts.app.ledger), policy))
+    document = alone(parts.app, lambda: _here(parts, promoting.request(wish, parts.app.ledger), policy))
+    if wish.break_glass:
+        deliver(parts.app)
+    return document
 
 
 def carry_on(parts: Running, model: str, promotion_id: str, actor: str, comment: str) -> Document:

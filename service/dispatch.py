@@ -26,7 +26,7 @@ def dispatch(app: Application, roster: Roster, jobs: Jobs, kind: str, job_id: st
         return through_worker(jobs, jobs.enqueue(kind, job_id, *arguments))
     document = alone(app, lambda: WORK[kind](app, *arguments))
     if kind == "monitor":
-        _deliver(app)
+        deliver(app)
     return document
 
 
@@ -60,8 +60,8 @@ def alone(app: Application, work: Callable[[], Document]) -> Document:
     return document
 
 
-def _deliver(app: Application) -> None:
-    # Where no worker lives, nobody else would send what the pass has to tell. Outside the lock: a channel may hang.
+def deliver(app: Application) -> None:
+    """Sends what waits, where no worker lives and nobody else would. To be called outside the lock: a channel may hang."""
     with suppress(Unavailable):
         app.alerts.deliver_pending(datetime.now(UTC))
 

@@ -5,17 +5,17 @@ from driftgate.lifecycle.flows import policing
 from driftgate.lifecycle.ledger import Kind
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.policy_changes import changes, from_document
-from driftgate.lifecycle.ports import Ledger
+from driftgate.lifecycle.ports import Ledger, Registry
 from driftgate.lifecycle.versions import Version
 from driftgate.service.documents import Document
 from driftgate.service.settings import Settings
 
 
-def judging(version: Version, settings: Settings, ledger: Ledger) -> Policy:
+def judging(version: Version, settings: Settings, ledger: Ledger, registry: Registry) -> Policy:
     """The policy that the version would be judged by now, against the present champion, as far as the bounds of its evidence need it."""
     policy = ruling(version.model, settings.policy(version.model), ledger)
     champion = ledger.champion(version.model)
-    return policing.limits(version, None if champion == version.number else champion, policy, ledger).policy
+    return policing.limits(version, None if champion == version.number else champion, policy, ledger, registry).policy
 
 
 def ruling(model: str, proposed: Policy, ledger: Ledger) -> Policy:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from driftgate.lifecycle.alarms import AlarmState
 from driftgate.lifecycle.errors import Unavailable
-from driftgate.lifecycle.ledger import Kind, serving
+from driftgate.lifecycle.ledger import Event, Kind, serving, ungated
 from driftgate.service import documents, policies
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
@@ -34,7 +34,7 @@ def _model(app: Application, name: str) -> Document:
         alarms.append(f"drift in {', '.join(latest.summary['drifted'])} (report {latest.id})")
     alarms += [_words(state) for state in app.book.alarms(name).firing]
     alarms += undelivered(app.book, name, datetime.now(UTC))
-    policy, words = _policy(app, name)
+    policy, words = _policy(app, name, None if champion is None else ungated(decisions, champion))
     alarms += words
     last = next(iter(app.book.passes(name, limit=1)), None)
     since = decisions[-1].at.isoformat() if decisions else None
@@ -51,16 +51,15 @@ def _model(app: Application, name: str) -> Document:
     }
 
 
-def _policy(app: Application, name: str) -> tuple[Document, Sequence[str]]:
-    """The policy in force, shortly, and what of it and of the last decision a person should know."""
+def _policy(app: Application, name: str, forced: Event | None) -> tuple[Document, Sequence[str]]:
+    """The policy in force, shortly, and what of it a person should know. `forced`: the decision that let what serves past the gates."""
     found = policies.standing(name, app.settings.policy(name), app.ledger)
     differing = [each["field"] for each in found["changes"]]
     alarms = (
         [f"driftgate.toml proposes another policy than is in force ({', '.join(differing)}): driftgate policy diff"] if differing else []
     )
-    decision = app.ledger.latest(name, Kind.DECIDED)
-    if decision is not None and decision.body.get("break_glass"):
-        body = decision.body
+    if forced is not None:
+        body = forced.body
         alarms.append(f"version {body['version']} was promoted without gates by {body['requested_by']}: {body['reason']}")
     return {"number": found["number"], "sha256": found["policy_sha256"], "differs": differing}, alarms
 

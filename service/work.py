@@ -40,7 +40,7 @@ def run_gate(app: Application, model: str, number: int, policy: Policy) -> Docum
     against = None if champion == number else champion
     version = app.registry.version(model, number)
     force = ruling(model, policy, app.ledger)
-    limits = policing.limits(version, against, force, app.ledger)
+    limits = policing.limits(version, against, force, app.ledger, app.registry)
     evidence = promoting.gather(model, number, against, app.desk, limits.policy)
     judgement = promoting.judged(evidence, limits.policy, policing.timely(model, force, app.ledger))
     return documents.judged(model, number, against, judgement)

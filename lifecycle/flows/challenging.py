@@ -114,7 +114,8 @@ def _examined(asked: ChallengeRequest, number: int, champion: int, policy: Polic
     if interface.verdict.blocks:
         return _Finding(_words([interface]), (integrity_gate(), interface), {})
     try:
-        limits = policing.limits(version, champion, policing.enforced(asked.model, policy, desk.ledger), desk.ledger)
+        force = policing.enforced(asked.model, policy, desk.ledger)
+        limits = policing.limits(version, champion, force, desk.ledger, desk.registry)
         evidence = gather(asked.model, number, champion, desk, limits.policy)
         judgement = judged(evidence, limits.policy)
         kept = evidencing.keep(asked.id, evidence, judgement, limits.policy, desk.registry)

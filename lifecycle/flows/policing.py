@@ -1,6 +1,6 @@
 """The policy in force: the last one that was applied through the ledger. A file proposes; it rules nothing by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from driftgate.lifecycle.errors import Conflict, Forbidden
 from driftgate.lifecycle.ledger import Event, Kind, NewEvent
 from driftgate.lifecycle.policy import Policy, Standard
 from driftgate.lifecycle.policy_changes import changes, from_document, looser
-from driftgate.lifecycle.ports import Ledger
+from driftgate.lifecycle.ports import Ledger, Registry
 from driftgate.lifecycle.promotion_times import restricted, times_gate
 from driftgate.lifecycle.verdicts import Gate, Verdict
 from driftgate.lifecycle.versions import Version
@@ -25,7 +25,7 @@ FIRST = "no policy was in force: the first decision applied what driftgate.toml 
 class Limits:
     """What one version is held against. `in_force`: the policy as applied; `policy`: that, as far as this judgement changes it.
 
-    `holdout_sha256` and `against` name the evidence; `others`: how many other versions were judged on it before.
+    `holdout_sha256`, that of the later version, and `against` name the evidence; `others`: how many other versions were judged on it.
     """
 
     in_force: Policy
@@ -63,9 +63,15 @@ def enforced(model: str, proposed: Policy, ledger: Ledger) -> Policy:
     return from_document(event.body["policy"])
 
 
-def limits(version: Version, against: int | None, policy: Policy, ledger: Ledger, standard: Standard | None = None) -> Limits:
-    """The limits of one version under the policy in force. `standard`: what a person asked to be shown in place of the policy's."""
-    holdout = version.snapshot.holdout_sha256
+def limits(
+    version: Version, against: int | None, policy: Policy, ledger: Ledger, registry: Registry, standard: Standard | None = None
+) -> Limits:
+    """The limits of one version under the policy in force. `standard`: what a person asked to be shown in place of the policy's.
+
+    Attempts are counted on the rows that the comparison is made on: the holdout of the later of the two versions.
+    """
+    later = version if against is None or against <= version.number else registry.version(version.model, against)
+    holdout = later.snapshot.holdout_sha256
     others = len(ledger.attempts(version.model, holdout, against) - {version.number})
     judged_by = spent(policy if standard is None else replace(policy, standard=standard), others)
     return Limits(policy, judged_by, version.number, holdout, against, others)
@@ -84,6 +90,18 @@ def untimely(model: str, ledger: Ledger) -> str | None:
     policy = in_force(model, ledger)
     gate = None if policy is None else timely(model, policy, ledger)
     return "; ".join(gate.reasons) if gate is not None and gate.verdict is Verdict.FAIL else None
+
+
+def tightened(judgement: Event, standard: Standard | None, ledger: Ledger) -> Sequence[str]:
+    """The limits that the policy in force sets stricter than that judgement had them, for the same wish and the same attempt.
+
+    Empty where the judgement does not say which policy was in force: older releases did not record it.
+    """
+    before, force = judgement.body.get("policy_in_force_sha256"), in_force(judgement.model, ledger)
+    if before is None or force is None or force.sha256 == before:
+        return ()
+    asked = force if standard is None else replace(force, standard=standard)
+    return looser(spent(asked, int(judgement.body["attempt"]) - 1), from_document(judgement.body["policy"]))
 
 
 def apply(model: str, proposed: Policy, actor: str, comment: str, ledger: Ledger, *, may_loosen: bool) -> Event | None:

@@ -11,7 +11,7 @@ from driftgate.lifecycle.canonical import plain, sha256
 from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound
 from driftgate.lifecycle.flows import evidencing, policing
 from driftgate.lifecycle.gates import Evidence, Judgement, judge, turned_off, verdict_over
-from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion
+from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion, ungated
 from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy, Standard
 from driftgate.lifecycle.ports import Examiner, Ledger, Registry
 from driftgate.lifecycle.verdicts import Gate
@@ -141,7 +141,8 @@ def promote(promotion_id: str, proposed: Policy, desk: Desk) -> Promotion:
         return settle(current, desk) if current.state is State.RUNNING else current
     late = None if current.decided else policing.untimely(current.model, desk.ledger)
     if late is not None:
-        return fail(promotion_id, f"it was approved, and must not be carried out now: {late}; ask for it again", desk.ledger)
+        done = "judged" if current.approver is None else "approved"
+        return fail(promotion_id, f"it was {done}, and must not be carried out now: {late}; ask for it again", desk.ledger)
     _check_digests(current, desk)
     return settle(current, desk)
 
@@ -150,7 +151,7 @@ def _judge(current: Promotion, proposed: Policy, desk: Desk) -> None:
     """Records the judgement, after the evidence behind it was kept."""
     policy = policing.enforced(current.model, proposed, desk.ledger)
     candidate = desk.registry.version(current.model, current.version)
-    limits = policing.limits(candidate, current.expected_champion, policy, desk.ledger, current.standard)
+    limits = policing.limits(candidate, current.expected_champion, policy, desk.ledger, desk.registry, current.standard)
     evidence = gather(current.model, current.version, current.expected_champion, desk, limits.policy)
     judgement = judged(evidence, limits.policy, policing.timely(current.model, policy, desk.ledger))
     kept = evidencing.keep(current.id, evidence, judgement, limits.policy, desk.registry)
@@ -176,7 +177,8 @@ def _check_digests(current: Promotion, desk: Desk) -> None:
 def rollback_target(model: str, wanted: int | None, ledger: Ledger) -> int:
     """The version to go back to: `wanted` if it was champion once, else the champion that this one was promoted over.
 
-    A version that was rolled back is never gone back to unasked, however often this is repeated. Raises VersionNotFound.
+    A version that was rolled back is never gone back to unasked, however often this is repeated, nor one that was last promoted
+    without gates: no evidence speaks for it. Raises VersionNotFound.
     """
     decisions = [event for event in ledger.events(model=model) if event.kind is Kind.DECIDED]
     former = [int(event.body["version"]) for event in decisions]
@@ -189,10 +191,11 @@ def rollback_target(model: str, wanted: int | None, ledger: Ledger) -> int:
                 path.pop()
         else:
             path.append(number)
-    if wanted is None and len(path) > 1:
-        return path[-2]
+    earlier = [number for number in path[:-1] if wanted is None and number != path[-1] and ungated(decisions, number) is None]
+    if earlier:
+        return earlier[-1]
     raise VersionNotFound(
-        f"model {model} has no earlier champion to go back to"
+        f"model {model} has no earlier champion to go back to that passed its gates; any other one has to be named"
         if wanted is None
         else f"version {wanted} was never champion of {model}: promote it instead",
         field="to",

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from driftgate.lifecycle.errors import DriftgateError
 from driftgate.lifecycle.ledger import State
+from driftgate.lifecycle.policy_changes import RULES
 from driftgate.service import http
 from driftgate.service.cli.main import cli, exit_code
 from driftgate.service.http.bodies import Body
@@ -27,6 +28,16 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 COMMANDS_PAGE = (DOCS / "reference/commands.md").read_text(encoding="utf-8")
 HTTP_PAGE = (DOCS / "reference/http.md").read_text(encoding="utf-8")
+
+
+# Limits
+
+
+def test_every_limit_of_the_policy_is_documented_with_what_loosens_it_and_no_other() -> None:
+    table = sections((DOCS / "discussions/policy.md").read_text(encoding="utf-8"), "##")["What is looser"]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(RULES)
 
 
 # Commands

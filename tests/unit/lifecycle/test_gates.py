@@ -348,6 +348,12 @@ class TestBehaviour:
     def test_without_user_tests_it_does_not_apply(self) -> None:
         assert behaviour_gate(None).verdict is Verdict.NOT_APPLICABLE
 
+    def test_tests_that_the_policy_names_and_nobody_ran_are_undecided(self) -> None:
+        gate = judge(passing_evidence(behaviour=None), Policy(tests=("tests/gate",)))[-1]
+
+        assert (gate.name, gate.verdict) == ("behaviour", Verdict.UNDECIDED)
+        assert "not measured" in gate.reasons[0]
+
     @pytest.mark.parametrize(
         ("behaviour", "verdict"),
         [

@@ -124,6 +124,24 @@ def test_a_promotion_without_gates_is_told_to_every_channel_and_shown_by_status(
     assert any("without gates" in alarm for alarm in standing(api.parts.app)["models"][0]["alarms"])
 
 
+def test_status_remembers_a_promotion_without_gates_when_that_version_is_rolled_back_to(api: Api) -> None:
+    api.promoted(1)
+    run_promotion(api.parts.app, forced(api).json()["promotion_id"], Policy())
+
+    def alarmed() -> bool:
+        return any("without gates" in alarm for alarm in standing(api.parts.app)["models"][0]["alarms"])
+
+    def go_back(to: int) -> None:
+        promotion_id = api.client.post(f"{MODEL}/rollback", json={"to": to}).json()["promotion_id"]
+        run_promotion(api.parts.app, promotion_id, Policy())
+
+    go_back(1)
+    before = alarmed()
+    go_back(2)
+
+    assert (before, alarmed(), api.ledger.champion(NAME)) == (False, True, 2)
+
+
 def test_an_alias_that_was_moved_by_hand_is_put_back_and_told_once_an_hour(tmp_path: Path) -> None:
     api = an_api(tmp_path, alerts='channels = ["json://127.0.0.1:9/hook"]')
     api.promoted(1)

@@ -3,12 +3,14 @@ from datetime import timedelta
 
 import pytest
 
+from driftgate.lifecycle.attempts import spent
+from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.errors import Conflict, Forbidden, InvalidRequest, WrongState
 from driftgate.lifecycle.flows import policing
 from driftgate.lifecycle.flows.approving import approve, expire
 from driftgate.lifecycle.flows.promoting import BREAK_GLASS_TAG, found, promote, reconcile
 from driftgate.lifecycle.ledger import Event, ExpectedChampion, Kind, NewEvent, State
-from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.policy import Policy, Standard
 from tests.builders import MODEL, NOON, a_snapshot, a_version, passing_comparison, passing_degradation, passing_performance
 from tests.fakes import FakeExaminer, FakeLedger, FakeRegistry, Ticking
 from tests.faults import Fuse
@@ -139,6 +141,18 @@ class TestAttempts:
 
         assert promote("p3", Policy(), office.desk).state is State.PROMOTED
 
+    def test_candidates_older_than_the_champion_are_counted_on_its_rows_where_they_are_compared(self) -> None:
+        office = Office().promoted(4)
+        office.examiner = a_harsh_examiner()
+        for version in (1, 2, 3):
+            office.ask(f"p{version}", version, 4)
+            promote(f"p{version}", Policy(), office.desk)
+
+        bodies = [office.ledger.events(subject=f"p{version}")[1].body for version in (1, 2, 3)]
+
+        assert [body["attempt"] for body in bodies] == [1, 2, 3]
+        assert {body["holdout_sha256"] for body in bodies} == {office.registry.version(MODEL, 4).snapshot.holdout_sha256}
+
     def test_the_same_version_again_is_no_new_attempt(self) -> None:
         office = self.office()
         office.examiner = a_harsh_examiner()
@@ -149,6 +163,51 @@ class TestAttempts:
         office.ask("again", 2, 1)
 
         assert promote("again", Policy(), office.desk).state is State.PROMOTED
+
+
+class TestApprovalUnderAnotherPolicy:
+    JUDGED_BY = Policy(approval=True)
+
+    def waiting(self, standard: Standard | None = None) -> Office:
+        office = Office().under(self.JUDGED_BY)
+        office.ask("p1", 1, None, standard=standard)
+        promote("p1", Policy(), office.desk)
+        return office
+
+    def test_what_was_judged_by_laxer_limits_is_not_approved(self) -> None:
+        office = self.waiting().under(replace(self.JUDGED_BY, floors={"accuracy": 0.99}, margin=0.5))
+
+        with pytest.raises(WrongState, match=r"changed since it was judged \(floors\): ask again"):
+            approve("p1", "grace", "", office.ledger)
+
+        assert found("p1", office.ledger).state is State.AWAITING_APPROVAL
+
+    def test_limits_that_were_loosened_since_are_no_hindrance(self) -> None:
+        office = self.waiting(Standard.NON_INFERIOR).under(replace(self.JUDGED_BY, margin=0.5))
+
+        assert approve("p1", "grace", "", office.ledger).approver == "grace"
+
+    def test_a_level_that_was_spent_counts_for_both(self) -> None:
+        office = Office().under(self.JUDGED_BY)
+        body = {
+            "policy": plain(spent(self.JUDGED_BY, 1)), "policy_in_force_sha256": self.JUDGED_BY.sha256, "attempt": 2,
+            "verdict": "pass", "gates": [], "approval": True,
+        }  # fmt: skip
+        office.ask("p1", 1, None)
+        office.ledger.append(NewEvent(MODEL, "p1", Kind.JUDGED, "driftgate", body))
+        office.under(replace(self.JUDGED_BY, confidence=0.96))
+
+        with pytest.raises(WrongState, match="confidence"):
+            approve("p1", "grace", "", office.ledger)
+
+    def test_a_judgement_that_does_not_say_which_policy_was_in_force_may_be_approved(self) -> None:
+        office = Office().under(self.JUDGED_BY)
+        office.ask("p1", 1, None)
+        body = {"policy": plain(self.JUDGED_BY), "verdict": "pass", "gates": [], "approval": True}
+        office.ledger.append(NewEvent(MODEL, "p1", Kind.JUDGED, "driftgate", body))
+        office.under(replace(self.JUDGED_BY, floors={"accuracy": 0.99}))
+
+        assert approve("p1", "grace", "", office.ledger).approver == "grace"
 
 
 class TestTimes:
@@ -187,6 +246,19 @@ class TestTimes:
         ended = promote("p1", Policy(), office.desk)
 
         assert (ended.state, office.champion) == (State.FAILED, None)
+        assert "it was approved, and must not" in ended.reasons[0]
+
+    def test_what_needed_no_approval_is_not_said_to_have_been_approved(self) -> None:
+        office = Office()
+        office.ask("p1", 1, None)
+        body = {"policy": plain(Policy()), "verdict": "pass", "gates": [], "approval": False}
+        office.ledger.append(NewEvent(MODEL, "p1", Kind.JUDGED, "driftgate", body))
+        office.under(Policy(promotion_windows=("Mon 00:00-00:01",)))
+
+        ended = promote("p1", Policy(), office.desk)
+
+        assert ended.state is State.FAILED
+        assert "it was judged, and must not" in ended.reasons[0]
 
     def waiting(self) -> Office:
         office = Office().under(Policy(approval=True))

@@ -37,6 +37,23 @@ class TestTarget:
 
         assert rollback_target(MODEL, None, office.ledger) == 2
 
+    def test_a_version_that_only_broke_the_glass_is_passed_over_unless_it_is_named(self) -> None:
+        office = Office().promoted(1).forced(2).promoted(3)
+
+        assert rollback_target(MODEL, None, office.ledger) == 1
+        assert rollback_target(MODEL, 2, office.ledger) == 2
+
+    def test_a_version_that_passed_its_gates_after_it_broke_the_glass_is_one_like_any_other(self) -> None:
+        assert rollback_target(MODEL, None, Office().promoted(1).forced(2).promoted(3, 2, 4).ledger) == 2
+
+    def test_with_nothing_else_to_go_back_to_one_has_to_be_named(self) -> None:
+        with pytest.raises(VersionNotFound, match="has to be named"):
+            rollback_target(MODEL, None, Office().forced(1).promoted(2).ledger)
+
+    def test_a_version_is_never_its_own_target(self) -> None:
+        with pytest.raises(VersionNotFound):
+            rollback_target(MODEL, None, Office().promoted(1).forced(2).promoted(1).ledger)
+
     def test_any_former_champion_may_be_asked_for(self) -> None:
         assert rollback_target(MODEL, 1, Office().promoted(1, 2, 3).ledger) == 1
 
