@@ -32,7 +32,8 @@ class Policy:
     refuse a version that is on the limit (larger). `slice_margin`: share of the champion's loss that a segment may lose (smaller);
     `slice_rows`: independent rows from which a segment can fail (smaller). `calibration_intercept`: log-odds, or standard deviations of the
     truth, that predictions may be off on the whole (smaller); `calibration_slope`: their slope may lie in [1 / (1 + it), 1 + it] (smaller).
-    `recent_rows`: the newest payloads that are looked at (larger). `freshness_auc`: how well these may be told from the snapshot (smaller).
+    `recent_rows`: the newest payloads that are looked at (neither: fewer show less, and more dilute what just began, so any other number
+    is looser). `freshness_auc`: how well these may be told from the snapshot (smaller).
     `missing_growth`: growth of a feature's share of missing values (smaller). `duplicate_share`: of the snapshot's rows (smaller).
     `overlap_share`: of the holdout's rows or entities that are in train too (smaller). `leak_limit`: how well a single feature may rank the
     target, from .5 to 1 (smaller). `label_change`: of a class's share, or between the distributions of a number (smaller). `replay_errors`:
