@@ -50,7 +50,8 @@ class HoldoutCalibration:
 
     The `*_beyond` of `candidate` are of the two limits: `intercept_limit` in log-odds (regression: standard deviations of the truth) and
     `slope_limit`, for a slope outside [1 / (1 + limit), 1 + limit]. `ece`: with bounds (classification). `champion`: of those rows of the
-    same holdout that the champion was not trained on; None where there is none, or it answers in another way.
+    same holdout that the champion was not trained on; None where there is none, or it answers in another way. `shared`: the candidate's on
+    just those rows; None where `champion` is.
     """
 
     candidate: Calibration
@@ -59,6 +60,7 @@ class HoldoutCalibration:
     ece: Estimate | None = None
     champion: Calibration | None = None
     champion_version: int | None = None
+    shared: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)

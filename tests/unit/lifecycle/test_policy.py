@@ -96,8 +96,8 @@ def calibrations(draw: st.DrawFn) -> HoldoutCalibration:
         beyond = {name: draw(st.none() | P_VALUES.map(lambda p: Beyond(0.5, p))) for name in ("intercept_beyond", "slope_beyond")}
         return a_calibration(draw(numbers(-2, 2)), draw(numbers(-1, 3)), **beyond)
 
-    champion = one() if draw(st.booleans()) else None
-    return passing_calibration(candidate=one(), champion=champion, intercept_limit=draw(TENTHS), slope_limit=draw(TENTHS))
+    champion, shared = (one(), one()) if draw(st.booleans()) else (None, None)
+    return passing_calibration(candidate=one(), champion=champion, shared=shared, intercept_limit=draw(TENTHS), slope_limit=draw(TENTHS))
 
 
 @st.composite
