@@ -131,7 +131,8 @@ def replays(draw: st.DrawFn) -> Replay:
     rows = draw(st.sampled_from([0, 400]))
     problem = draw(st.sampled_from([None, None, "hidden"]))
     errors, changed = draw(st.integers(0, rows)), draw(st.integers(0, rows))
-    return Replay(draw(st.sampled_from([500, 2000])), rows, errors, (), rows, changed, None, problem)
+    compared = draw(st.sampled_from([0, rows]))
+    return Replay(draw(st.sampled_from([500, 2000])), rows, errors, (), compared, changed if compared else 0, None, problem)
 
 
 @st.composite
