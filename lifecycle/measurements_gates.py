@@ -94,7 +94,8 @@ class Measured:
 class DataQuality:
     """What is wrong with the candidate's snapshot.
 
-    `duplicates`: share of its rows that say what an earlier one says. `overlap`: share of the holdout's rows that stand in train as well;
+    `duplicates`: share of its rows that say what an earlier one says. `overlap`: share of the holdout's rows that stand in train as well.
+    `*_by_chance`: the same share of rows that are drawn anew from the columns' values, large where these are few.
     `entity_overlap`: whose entity does, where there is an entity and no time (None otherwise). `missing`: by feature, the growth of the
     share of missing values; `labels`: by class, the change of its share (regression: the largest gap between the distributions); both
     from train to holdout and from the champion's snapshot, their bounds at 1 - `level` together. `leaks`: by feature, how well it alone
@@ -110,6 +111,8 @@ class DataQuality:
     missing: tuple[Measured, ...] = ()
     labels: tuple[Measured, ...] = ()
     leaks: tuple[Measured, ...] = ()
+    duplicates_by_chance: float = 0.0
+    overlap_by_chance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

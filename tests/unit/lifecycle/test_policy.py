@@ -119,6 +119,8 @@ def data_qualities(draw: st.DrawFn) -> DataQuality:
         level=draw(LEVELS),
         duplicates=draw(numbers(0, 1)),
         overlap=draw(numbers(0, 1)),
+        duplicates_by_chance=draw(SHARES | st.just(math.nan)),
+        overlap_by_chance=draw(SHARES),
         entity_overlap=draw(st.none() | numbers(0, 1)),
         missing=about(-1, 1),
         labels=about(0, 1),
