@@ -50,7 +50,8 @@ class HoldoutCalibration:
 
     The `*_beyond` of `candidate` are of the two limits: `intercept_limit` in log-odds (regression: standard deviations of the truth) and
     `slope_limit`, for a slope outside [1 / (1 + limit), 1 + limit]. `ece`: with bounds (classification). `champion`: of those rows of the
-    same holdout that the champion was not trained on; None where there is none, or it answers in another way.
+    same holdout that the champion was not trained on; None where there is none, or it answers in another way. `shared`: the candidate's on
+    just those rows; None where `champion` is.
     """
 
     candidate: Calibration
@@ -59,6 +60,7 @@ class HoldoutCalibration:
     ece: Estimate | None = None
     champion: Calibration | None = None
     champion_version: int | None = None
+    shared: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class Measured:
 class DataQuality:
     """What is wrong with the candidate's snapshot.
 
-    `duplicates`: share of its rows that say what an earlier one says. `overlap`: share of the holdout's rows that stand in train as well;
+    `duplicates`: share of its rows that say what an earlier one says. `overlap`: share of the holdout's rows that stand in train as well.
+    `*_by_chance`: the same share of rows that are drawn anew from the columns' values, large where these are few.
     `entity_overlap`: whose entity does, where there is an entity and no time (None otherwise). `missing`: by feature, the growth of the
     share of missing values; `labels`: by class, the change of its share (regression: the largest gap between the distributions); both
     from train to holdout and from the champion's snapshot, their bounds at 1 - `level` together. `leaks`: by feature, how well it alone
@@ -108,6 +111,8 @@ class DataQuality:
     missing: tuple[Measured, ...] = ()
     labels: tuple[Measured, ...] = ()
     leaks: tuple[Measured, ...] = ()
+    duplicates_by_chance: float = 0.0
+    overlap_by_chance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

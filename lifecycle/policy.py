@@ -32,13 +32,14 @@ class Policy:
     refuse a version that is on the limit (larger). `slice_margin`: share of the champion's loss that a segment may lose (smaller);
     `slice_rows`: independent rows from which a segment can fail (smaller). `calibration_intercept`: log-odds, or standard deviations of the
     truth, that predictions may be off on the whole (smaller); `calibration_slope`: their slope may lie in [1 / (1 + it), 1 + it] (smaller).
-    `recent_rows`: the newest payloads that are looked at (larger). `freshness_auc`: how well these may be told from the snapshot (smaller).
-    `missing_growth`: growth of a feature's share of missing values (smaller). `duplicate_share`: of the snapshot's rows (smaller).
-    `overlap_share`: of the holdout's rows or entities that are in train too (smaller). `leak_limit`: how well a single feature may rank the
-    target, from .5 to 1 (smaller). `label_change`: of a class's share, or between the distributions of a number (smaller). `replay_errors`:
-    share of the payloads that the candidate may not take (smaller); `changed_answers`: share that it may answer otherwise (smaller).
-    `latency_ms`: 99th percentile of the time for a batch of 64 rows (smaller). `artifact_mb`, `memory_mb`: of the version (smaller).
-    `cost_ratio`: each of the three over the champion's (smaller).
+    `recent_rows`: the newest payloads that are looked at (neither: fewer show less, and more dilute what just began, so any other number is
+    looser). `freshness_auc`: how well these may be told from the snapshot (smaller). `missing_growth`: growth of a feature's share of
+    missing values (smaller). `duplicate_share`: of the snapshot's rows, beyond chance (smaller). `overlap_share`: of the holdout's rows,
+    beyond chance, or entities that are in train too (smaller). `leak_limit`: how well a single feature may rank the target, from .5 to 1
+    (smaller). `label_change`: of a class's share, or between the distributions of a number (smaller). `replay_errors`: share of the
+    payloads that the candidate may not take (smaller); `changed_answers`: share that it may answer otherwise (smaller). `latency_ms`: 99th
+    percentile of the time for a batch of 64 rows (smaller). `artifact_mb`, `memory_mb`: of the version (smaller). `cost_ratio`: each of the
+    three over the champion's (smaller).
 
     `approval_days`: how long after the judgement it may be approved; None: for ever (smaller). `cooldown_days`: least time between two
     decisions (larger). `promotion_windows`: when a version may be promoted, such as `Mon-Fri 09:00-17:00` in `time_zone`; none: always

@@ -88,6 +88,11 @@ def _more(name: str) -> Rule:
     return lambda before, after: bool(set(getattr(after, name)) - set(getattr(before, name)))
 
 
+def _other(name: str) -> Rule:
+    """Looser where it differs at all: neither direction is the stricter one for every evidence."""
+    return lambda before, after: bool(getattr(after, name) != getattr(before, name))
+
+
 def _floors(before: Policy, after: Policy) -> bool:
     return any(
         name not in after.floors or not (after.floors[name] <= limit if name in SMALLER_IS_BETTER else after.floors[name] >= limit)
@@ -133,7 +138,7 @@ RULES: Mapping[str, Rule] = MappingProxyType({
     "slice_rows": _higher("slice_rows"),
     "calibration_intercept": _higher("calibration_intercept"),
     "calibration_slope": _higher("calibration_slope"),
-    "recent_rows": _lower("recent_rows"),
+    "recent_rows": _other("recent_rows"),
     "freshness_auc": _higher("freshness_auc"),
     "missing_growth": _higher("missing_growth"),
     "duplicate_share": _higher("duplicate_share"),

@@ -97,7 +97,7 @@ class GateMeasures:
 
     def freshness(self, candidate: Version, champion: Version | None, policy: Policy) -> Freshness:
         """How well the newest payloads can be told from the candidate's snapshot, and from the champion's."""
-        payloads = self._payloads.recent(candidate.model, policy.recent_rows)
+        payloads = self._newest(candidate, policy)
         level = policy.refusal_level
         if not payloads:
             return Freshness(policy.recent_rows, 0, level)
@@ -115,6 +115,11 @@ class GateMeasures:
         rows = self._rows(candidate)
         newest, rest = rows[-len(payloads) :], rows[: -len(payloads)]
         return replace(found, own_auc=self._told(self._shown(candidate), rest, newest, level).auc)
+
+    def _newest(self, candidate: Version, policy: Policy) -> Sequence[Payload]:
+        """What was really asked last, with what still waited on this host."""
+        self._payloads.ship()
+        return self._payloads.recent(candidate.model, policy.recent_rows)
 
     def _shift(self, version: Version, payloads: Sequence[Payload], level: float) -> DomainShift:
         import pandas as pd
@@ -143,7 +148,7 @@ class GateMeasures:
         """What the candidate says to the newest payloads."""
         from driftgate.reports.gates import replay
 
-        payloads = self._payloads.recent(candidate.model, policy.recent_rows)
+        payloads = self._newest(candidate, policy)
         if not payloads:
             return Replay(policy.recent_rows, 0)
         problem = self._no_replay(candidate, payloads)

@@ -9,6 +9,10 @@ from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.schema import Task
 from driftgate.lifecycle.verdicts import Estimate, Gate, Number, Verdict
 
+FEWEST_SHARED = 100
+"""Rows of the champion's measurement below which being no further off than it excuses nothing: chance alone moves both. Not `slice_rows`,
+of which more is the looser limit there and would be the stricter one here."""
+
 
 def calibration_gate(found: HoldoutCalibration | None, policy: Policy) -> Gate:
     """Fails where the intercept or the slope is surely outside its band, and further from perfect than the champion's on the same rows.
@@ -36,7 +40,7 @@ def calibration_gate(found: HoldoutCalibration | None, policy: Policy) -> Gate:
         return Gate("calibration", Verdict.UNDECIDED, ("intercept or slope is no number",), measured, limit)
     adjusted = holm([p_values.get(name, 1.0) for name in parts])
     outside = [name for name, p in zip(parts, adjusted, strict=True) if p <= policy.refusal_level]
-    blocking = [name for name in outside if not _no_further(name, rows, found.champion)]
+    blocking = [name for name in outside if not _no_further(name, found)]
     reasons = [_words(name, parts[name][0], found, blocks=name in blocking) for name in outside]
     return Gate(
         "calibration",
@@ -57,8 +61,13 @@ def _off(name: str, calibration: Calibration) -> float:
     return abs(math.log(value.value)) if value.value > 0 else math.inf
 
 
-def _no_further(name: str, candidate: Calibration, champion: Calibration | None) -> bool:
-    return champion is not None and _off(name, candidate) <= _off(name, champion)
+def _no_further(name: str, found: HoldoutCalibration) -> bool:
+    """Whether the candidate's is no further from perfect than the champion's, each on the same rows, of which there are enough."""
+    own, champion = found.shared, found.champion
+    if own is None or champion is None or min(own.rows, champion.rows) < FEWEST_SHARED:
+        return False
+    off = _off(name, own)
+    return finite(off) and off <= _off(name, champion)
 
 
 def _words(name: str, value: Estimate | None, found: HoldoutCalibration, *, blocks: bool) -> str:
@@ -74,7 +83,13 @@ def _words(name: str, value: Estimate | None, found: HoldoutCalibration, *, bloc
         else f"{found.intercept_limit:g} {unit} either way"
     )
     said = f"calibration {name}{shown} is surely outside {band} on {found.candidate.rows} holdout rows"
-    return said if blocks else f"note: {said}, but no further from perfect than version {found.champion_version}'s on them"
+    return said if blocks else _excused(said, found)
+
+
+def _excused(said: str, found: HoldoutCalibration) -> str:
+    both = 0 if found.shared is None else found.shared.rows
+    than = f"version {found.champion_version}'s on the {both} of them that both can be judged on"
+    return f"note: {said}, but no further from perfect than {than}"
 
 
 def _passed(found: HoldoutCalibration, *, whole: bool) -> str:
@@ -92,12 +107,14 @@ def _measured(found: HoldoutCalibration) -> dict[str, Number]:
         if value is not None:
             measured |= {name: value.value, f"{name}_lower": value.lower, f"{name}_upper": value.upper}
     measured["ece_by_chance"] = found.candidate.ece_by_chance
+    for name, own in (("champion", found.champion), ("shared", found.shared)):
+        if own is not None:
+            measured |= {
+                f"{name}_rows": own.rows,
+                f"{name}_intercept": None if own.intercept is None else own.intercept.value,
+                f"{name}_slope": None if own.slope is None else own.slope.value,
+                f"{name}_ece": own.ece,
+            }
     if found.champion is not None:
-        own = found.champion
-        measured |= {
-            "champion": found.champion_version,
-            "champion_intercept": None if own.intercept is None else own.intercept.value,
-            "champion_slope": None if own.slope is None else own.slope.value,
-            "champion_ece": own.ece,
-        }
+        measured["champion"] = found.champion_version
     return measured

@@ -16,7 +16,7 @@ def data_quality_gate(found: DataQuality | None, policy: Policy) -> Gate:
     """Fails where the snapshot repeats itself, shares rows between train and holdout, leaks, loses values or changes its labels too much.
 
     Growth of missing values and changes of labels count where they are surely over their limit, a leak where the feature ranks the
-    target above its limit and surely above .9; shares of rows are counted, not estimated.
+    target above its limit and surely above .9; shares of rows are counted, and may be over what chance gives by as much as their limit.
     """
     if found is None:
         return unmeasured("data_quality")
@@ -26,25 +26,38 @@ def data_quality_gate(found: DataQuality | None, policy: Policy) -> Gate:
         return Gate("data_quality", Verdict.UNDECIDED, (stale,), measured, limit)
     findings = [*_shares(found, policy), *_changes(found, policy), *_leaks(found, policy)]
     blocking = tuple(reason for verdict, reason in findings if verdict.blocks)
-    passed = f"nothing is wrong with the {found.train_rows} train and {found.holdout_rows} holdout rows"
-    return Gate("data_quality", combined([Verdict.PASS, *(verdict for verdict, _ in findings)]), blocking or (passed,), measured, limit)
+    return Gate(
+        "data_quality", combined([Verdict.PASS, *(verdict for verdict, _ in findings)]), blocking or _passed(found, policy), measured, limit
+    )
+
+
+def _passed(found: DataQuality, policy: Policy) -> tuple[str, ...]:
+    notes = [
+        f"note: {share:.1%} {words}, which is not surprising where columns have few values: by chance {chance:.1%} would"
+        for words, share, chance, limit in _repeats(found, policy)
+        if share > limit
+    ]
+    return (f"nothing is wrong with the {found.train_rows} train and {found.holdout_rows} holdout rows", *notes)
+
+
+def _repeats(found: DataQuality, policy: Policy) -> tuple[tuple[str, float, float, float], ...]:
+    """What is said of a share of rows, the share, what chance gives of it, and by how much it may be over that."""
+    own = (
+        ("of the snapshot's rows repeat another", found.duplicates, found.duplicates_by_chance, policy.duplicate_share),
+        ("of the holdout's rows stand in train as well", found.overlap, found.overlap_by_chance, policy.overlap_share),
+    )
+    if found.entity_overlap is None:
+        return own
+    return (*own, ("of the holdout's rows are of entities in train", found.entity_overlap, 0.0, policy.overlap_share))
 
 
 def _shares(found: DataQuality, policy: Policy) -> Iterator[tuple[Verdict, str]]:
-    entities = (
-        ()
-        if found.entity_overlap is None
-        else (("of the holdout's rows are of entities in train", found.entity_overlap, policy.overlap_share),)
-    )
-    for words, share, limit in (
-        ("of the snapshot's rows repeat another", found.duplicates, policy.duplicate_share),
-        ("of the holdout's rows stand in train as well", found.overlap, policy.overlap_share),
-        *entities,
-    ):
-        if not finite(share, limit):
+    for words, share, chance, limit in _repeats(found, policy):
+        if not finite(share, chance, limit):
             yield Verdict.UNDECIDED, f"what share {words} is no number, or has no limit"
-        elif share > limit:
-            yield Verdict.FAIL, f"{share:.1%} {words}, over the limit of {limit:.1%}"
+        elif share - chance > limit:
+            expected = f", where {chance:.1%} would by chance" if chance > 0 else ""
+            yield Verdict.FAIL, f"{share:.1%} {words}{expected}, over the limit of {limit:.1%}{' beyond that' if chance > 0 else ''}"
 
 
 def _changes(found: DataQuality, policy: Policy) -> Iterator[tuple[Verdict, str]]:
@@ -76,6 +89,7 @@ def _suspect(leak: Measured, policy: Policy) -> str:
 def _numbers(found: DataQuality, policy: Policy) -> tuple[dict[str, Number], dict[str, Number]]:
     measured: dict[str, Number] = {
         "train_rows": found.train_rows, "holdout_rows": found.holdout_rows, "duplicates": found.duplicates, "overlap": found.overlap,
+        "duplicates_by_chance": found.duplicates_by_chance, "overlap_by_chance": found.overlap_by_chance,
     }  # fmt: skip
     if found.entity_overlap is not None:
         measured["entity_overlap"] = found.entity_overlap

@@ -72,13 +72,15 @@ def measure(
             slope=limits.band,
         )
 
+    candidate = measured(outputs, slice(None))
     return HoldoutCalibration(
-        candidate=measured(outputs, slice(None)),
+        candidate=candidate,
         intercept_limit=limits.intercept,
         slope_limit=limits.slope,
         ece=None if schema.task is Task.REGRESSION or not len(labels) else _ece(schema, outputs, labels, entities, times, confidence, seed),
         champion=None if rival is None else measured(rival.outputs, rival.rows),
         champion_version=None if rival is None else rival.version,
+        shared=None if rival is None else candidate if rival.rows.all() else measured(outputs[rival.rows], rival.rows),
     )
 
 

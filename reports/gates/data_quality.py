@@ -17,8 +17,13 @@ from driftgate.reports.live.bounding import Bounding, difference, share
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
+Hashes: TypeAlias = npt.NDArray[np.uint64]
 Side: TypeAlias = tuple[str, pd.DataFrame, pd.DataFrame]
 """What is said of it, the rows before, and the rows now."""
+SEED = 0
+"""Of what is drawn: the same snapshot always has the same numbers."""
+FEW = 20
+"""Values of a column up to which the next one is drawn given it; among more, a row's copies would be drawn with it."""
 
 
 def measure(
@@ -32,7 +37,9 @@ def measure(
 ) -> DataQuality:
     """The findings on the candidate's snapshot; `champion_rows`: train and holdout of the champion's.
 
-    Rows are equal where features, target, entity and time are. Changes: a difference of shares with bounds from both sides' exact ones (Zou
+    Rows are equal where features, target, entity and time are. What chance gives: the same counts in rows whose values are drawn
+    anew, column by column, given the one in the column before where that has at most 20, and always by the same seed. It is too little
+    where columns that stand apart hang together. Changes: a difference of shares with bounds from both sides' exact ones (Zou
     and Donner 2008), by entity where entities repeat; of a number's distribution the Kolmogorov-Smirnov distance, less what both samples
     may be off (Dvoretzky, Kiefer and Wolfowitz 1956 with Massart's constant, 1990). Bonferroni over all of them.
     """
@@ -41,7 +48,8 @@ def measure(
     if champion_rows is not None:
         sides.append((f"version {champion}'s snapshot", champion_rows, both))
     columns = [name for name in identifying(schema) if name in both.columns]
-    hashes = row_hashes(both, columns, schema)
+    repeats = _repeats(row_hashes(both, columns, schema), len(train))
+    chance = _repeats(_by_chance(both, columns, schema), len(train)) if any(repeats) else repeats
     compared = [(name, side) for side in sides for name in schema.features if all(name in rows.columns for rows in side[1:])]
     classes = max(len(schema.classes), 1)
     confidence = 1.0 - level / max(len(compared) + classes * len(sides), 1)
@@ -49,13 +57,35 @@ def measure(
         train_rows=len(train),
         holdout_rows=len(holdout),
         level=level,
-        duplicates=float(pd.Series(hashes).duplicated().mean()) if len(both) else 0.0,
-        overlap=float(np.isin(hashes[len(train) :], hashes[: len(train)]).mean()) if len(holdout) else 0.0,
+        duplicates=repeats[0],
+        overlap=repeats[1],
         entity_overlap=_entity_overlap(schema, train, holdout),
         missing=tuple(_missing(name, side, schema, confidence) for name, side in compared),
         labels=tuple(change for side in sides for change in _labels(side, schema, confidence)),
         leaks=leaks.measure(schema, train, holdout, 1.0 - level),
+        duplicates_by_chance=chance[0],
+        overlap_by_chance=chance[1],
     )
+
+
+def _repeats(hashes: Hashes, train: int) -> tuple[float, float]:
+    """The share of all rows that repeat an earlier one, and of those after the first `train` that stand among these."""
+    duplicates = float(pd.Series(hashes).duplicated().mean()) if len(hashes) else 0.0
+    return duplicates, float(np.isin(hashes[train:], hashes[:train]).mean()) if len(hashes) > train else 0.0
+
+
+def _by_chance(rows: pd.DataFrame, columns: Sequence[str], schema: Schema) -> Hashes:
+    """Hashes of as many rows that hold the same values, each value drawn anew among those that stand beside an equal value to its left."""
+    rng, alike = np.random.default_rng(SEED), np.zeros(len(rows), dtype=np.int64)
+    left, left_drawn, drawn = alike, alike, {}
+    for name in columns:
+        codes, levels = pd.factorize(row_hashes(rows, [name], schema))
+        order = rng.permutation(len(rows))
+        drawn[name] = np.empty(len(rows), dtype=np.int64)
+        # As many rows were drawn with a value to the left as hold it: the two orders by it lie on each other.
+        drawn[name][np.argsort(left_drawn, kind="stable")] = codes[order[np.argsort(left[order], kind="stable")]]
+        left, left_drawn = (codes, drawn[name]) if len(levels) <= FEW else (alike, alike)
+    return np.asarray(pd.util.hash_pandas_object(pd.DataFrame(drawn), index=False), dtype=np.uint64)
 
 
 def _entity_overlap(schema: Schema, train: pd.DataFrame, holdout: pd.DataFrame) -> float | None:

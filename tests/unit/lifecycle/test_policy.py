@@ -96,8 +96,8 @@ def calibrations(draw: st.DrawFn) -> HoldoutCalibration:
         beyond = {name: draw(st.none() | P_VALUES.map(lambda p: Beyond(0.5, p))) for name in ("intercept_beyond", "slope_beyond")}
         return a_calibration(draw(numbers(-2, 2)), draw(numbers(-1, 3)), **beyond)
 
-    champion = one() if draw(st.booleans()) else None
-    return passing_calibration(candidate=one(), champion=champion, intercept_limit=draw(TENTHS), slope_limit=draw(TENTHS))
+    champion, shared = (one(), one()) if draw(st.booleans()) else (None, None)
+    return passing_calibration(candidate=one(), champion=champion, shared=shared, intercept_limit=draw(TENTHS), slope_limit=draw(TENTHS))
 
 
 @st.composite
@@ -119,6 +119,8 @@ def data_qualities(draw: st.DrawFn) -> DataQuality:
         level=draw(LEVELS),
         duplicates=draw(numbers(0, 1)),
         overlap=draw(numbers(0, 1)),
+        duplicates_by_chance=draw(SHARES | st.just(math.nan)),
+        overlap_by_chance=draw(SHARES),
         entity_overlap=draw(st.none() | numbers(0, 1)),
         missing=about(-1, 1),
         labels=about(0, 1),
@@ -131,7 +133,8 @@ def replays(draw: st.DrawFn) -> Replay:
     rows = draw(st.sampled_from([0, 400]))
     problem = draw(st.sampled_from([None, None, "hidden"]))
     errors, changed = draw(st.integers(0, rows)), draw(st.integers(0, rows))
-    return Replay(draw(st.sampled_from([500, 2000])), rows, errors, (), rows, changed, None, problem)
+    compared = draw(st.sampled_from([0, rows]))
+    return Replay(draw(st.sampled_from([500, 2000])), rows, errors, (), compared, changed if compared else 0, None, problem)
 
 
 @st.composite
@@ -172,7 +175,6 @@ LIMITS: dict[str, tuple[st.SearchStrategy[Any], bool]] = {
     "slice_rows": (st.sampled_from([30, 100, 200]), True),
     "calibration_intercept": (TENTHS, True),
     "calibration_slope": (TENTHS, True),
-    "recent_rows": (st.sampled_from([500, 2000]), False),
     "freshness_auc": (st.sampled_from([0.5, 0.7, 0.9, 1.0]), True),
     "missing_growth": (SHARES, True),
     "duplicate_share": (SHARES, True),
@@ -201,6 +203,7 @@ def policies(draw: st.DrawFn) -> Policy:
         growth_margin=draw(st.floats(0, 0.2)),
         gated_magnitude=draw(st.sampled_from([1.0, 1.01, 1.05, 1.10])),
         off=tuple(draw(st.sets(st.sampled_from(OPTIONAL_GATES), max_size=3))),
+        recent_rows=draw(st.sampled_from([500, 2000])),
         **{name: draw(strategy) for name, (strategy, _) in LIMITS.items()},
     )
 
@@ -266,7 +269,7 @@ def test_tightening_one_limit_of_an_optional_gate_never_lets_more_through(part: 
 
 def test_every_limit_of_the_policy_is_tightened_in_these_tests() -> None:
     known = {"standard", "margin", "confidence", "minimum_rows", "floors", "growth_limit", "growth_margin", "gated_magnitude", "off"}
-    unordered = {"gated_scenarios", "test_seconds", "approval"}
+    unordered = {"gated_scenarios", "test_seconds", "approval", "recent_rows"}
     of_the_flow = {"approval_days", "cooldown_days", "promotion_windows", "time_zone", "spend_level", "tests"}
 
     assert {field.name for field in fields(Policy)} == known | unordered | of_the_flow | set(LIMITS)

@@ -28,6 +28,7 @@ LOOSER: list[dict[str, Any]] = [
     {"approval_days": 8}, {"approval_days": None}, {"cooldown_days": 1.0}, {"promotion_windows": ()}, {"spend_level": False},
     {"promotion_windows": ("Mon-Sat 09:00-17:00",)}, {"promotion_windows": ("Sun 09:00-10:00",)}, {"time_zone": "Asia/Tokyo"},
     {"tests": ("tests/gate",)}, {"margin": float("nan")}, {"confidence": float("nan")},
+    {"recent_rows": 1_999}, {"recent_rows": 2_001},
 ]  # fmt: skip
 STRICTER: list[dict[str, Any]] = [
     {"margin": 0.0}, {"confidence": 0.99}, {"minimum_rows": 300}, {"floors": {"roc_auc": 0.8, "log_loss": 0.4, "f1": 0.1}},

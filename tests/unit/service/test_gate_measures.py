@@ -63,13 +63,14 @@ def measures(folder: Path, log: FakePayloadLog | None = None, shelf: Shelf | Non
     return GateMeasures(load(folder, {"HASH_KEY": "a key of enough letters"}), shelf or Shelf(), log or FakePayloadLog(), lambda _: None)
 
 
-def asked(count: int, shift: float = 0.0, **changes: Any) -> FakePayloadLog:
+def asked(count: int, shift: float = 0.0, *, shipped: bool = True, **changes: Any) -> FakePayloadLog:
     log, given = FakePayloadLog(), rows(count, 7, shift)
     for place, (score, plan) in enumerate(zip(given["score"], given["plan"], strict=True)):
         when = NOON + timedelta(minutes=place)
         defaults = {"entity_id": f"c{place}", "event_time": when, "features": {"score": score, "plan": plan}}
         log.append([a_payload(f"p{place}", model=MODEL, **{**defaults, **changes})])
-    log.ship()
+    if shipped:
+        log.ship()
     return log
 
 
@@ -90,6 +91,13 @@ def test_the_newest_payloads_are_replayed_as_many_as_the_policy_asks_for(tmp_pat
     found = measures(tmp_path, asked(20)).replay(VERSION, Policy(recent_rows=15))
 
     assert (found.asked, found.rows, found.errors, found.changed) == (15, 15, 0, 0)
+
+
+def test_payloads_that_wait_to_be_shipped_are_among_the_newest(tmp_path: Path) -> None:
+    fresh = measures(tmp_path, asked(20, shipped=False)).freshness(VERSION, None, POLICY)
+    replayed = measures(tmp_path, asked(20, shipped=False)).replay(VERSION, POLICY)
+
+    assert (fresh.rows, replayed.rows) == (20, 20)
 
 
 @pytest.mark.parametrize("how", ["redact", "hash"])

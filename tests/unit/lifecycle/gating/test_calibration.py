@@ -1,8 +1,10 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from driftgate.lifecycle.gates import calibration_gate
+from driftgate.lifecycle.gating.calibration import FEWEST_SHARED
 from driftgate.lifecycle.measurements_live import Beyond
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.verdicts import Verdict
@@ -11,6 +13,11 @@ from tests.builders import a_calibration, passing_calibration
 POLICY = Policy()
 OFF = a_calibration(intercept=0.9, intercept_beyond=Beyond(0.5, 1e-6))
 STEEP = a_calibration(slope=0.4, slope_beyond=Beyond(2 / 3, 1e-6))
+
+
+def beside(champion, shared=OFF):
+    """A candidate that is off, with what it shows on the champion's rows."""
+    return passing_calibration(candidate=OFF, champion=champion, champion_version=1, shared=shared)
 
 
 def test_predictions_within_the_band_pass():
@@ -32,24 +39,44 @@ def test_what_may_be_outside_by_chance_passes():
 
 
 def test_no_further_from_perfect_than_the_champion_is_a_note():
-    found = passing_calibration(candidate=OFF, champion=a_calibration(intercept=-1.4), champion_version=1)
-
-    gate = calibration_gate(found, POLICY)
+    gate = calibration_gate(beside(a_calibration(intercept=-1.4)), POLICY)
 
     assert gate.verdict is Verdict.PASS
     assert gate.reasons[0].startswith("note: calibration intercept")
 
 
 def test_further_from_perfect_than_the_champion_fails():
-    found = passing_calibration(candidate=OFF, champion=a_calibration(intercept=-0.3), champion_version=1)
+    assert calibration_gate(beside(a_calibration(intercept=-0.3)), POLICY).verdict is Verdict.FAIL
 
-    assert calibration_gate(found, POLICY).verdict is Verdict.FAIL
+
+def test_only_the_rows_that_both_can_be_judged_on_excuse():
+    champion = a_calibration(intercept=-1.0, rows=400)
+
+    excused = calibration_gate(beside(champion, shared=a_calibration(intercept=1.0, rows=400)), POLICY)
+    further = calibration_gate(beside(champion, shared=a_calibration(intercept=1.1, rows=400)), POLICY)
+    unmeasured = calibration_gate(beside(champion, shared=None), POLICY)
+
+    assert "on the 400 of them" in excused.reasons[0]
+    assert [gate.verdict for gate in (excused, further, unmeasured)] == [Verdict.PASS, Verdict.FAIL, Verdict.FAIL]
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(FEWEST_SHARED, Verdict.PASS), (FEWEST_SHARED - 1, Verdict.FAIL)])
+def test_a_champion_on_few_rows_excuses_nothing(rows, verdict):
+    found = beside(a_calibration(intercept=-1.4, rows=rows), shared=replace(OFF, rows=rows))
+
+    assert calibration_gate(found, POLICY).verdict is verdict
 
 
 def test_a_champion_that_is_not_defined_excuses_nothing():
-    champion = a_calibration(intercept=math.nan)
+    assert calibration_gate(beside(a_calibration(intercept=math.nan)), POLICY).verdict is Verdict.FAIL
 
-    assert calibration_gate(passing_calibration(candidate=OFF, champion=champion), POLICY).verdict is Verdict.FAIL
+
+def test_predictions_that_rank_backwards_are_excused_by_no_champion():
+    backwards = a_calibration(slope=-2.0, slope_beyond=Beyond(2 / 3, 1e-6))
+
+    found = passing_calibration(candidate=backwards, shared=backwards, champion=a_calibration(slope=-0.1), champion_version=1)
+
+    assert calibration_gate(found, POLICY).verdict is Verdict.FAIL
 
 
 def test_too_few_rows_of_an_outcome_prove_no_harm():

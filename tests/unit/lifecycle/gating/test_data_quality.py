@@ -30,6 +30,20 @@ def test_a_share_over_its_limit_fails(name, share):
     assert verdict(**{name: math.nan}) is Verdict.UNDECIDED
 
 
+@pytest.mark.parametrize(("name", "limit"), [("duplicates", 0.5), ("overlap", 0.25)])
+def test_a_share_may_be_over_what_chance_gives_by_its_limit(name, limit):
+    by_chance = {f"{name}_by_chance": 0.4}
+
+    over = data_quality_gate(passing_data_quality(**{name: 0.41 + limit}, **by_chance), POLICY)
+    within = data_quality_gate(passing_data_quality(**{name: 0.39 + limit}, **by_chance), POLICY)
+
+    assert over.verdict is Verdict.FAIL
+    assert "where 40.0% would by chance" in over.reasons[0]
+    assert within.verdict is Verdict.PASS
+    assert "by chance 40.0% would" in within.reasons[1]
+    assert verdict(**{f"{name}_by_chance": math.nan}) is Verdict.UNDECIDED
+
+
 @pytest.mark.parametrize(("name", "limit"), [("missing", 0.25), ("labels", 0.4)])
 def test_a_change_that_is_surely_over_its_limit_fails(name, limit):
     assert verdict(**{name: about("score", limit + 0.2, limit + 0.01)}) is Verdict.FAIL

@@ -36,6 +36,21 @@ def test_changed_answers_have_a_limit_where_one_is_set():
     assert replay_gate(passing_replay(changed=51), Policy(changed_answers=0.1)).verdict is Verdict.FAIL
 
 
+def test_limited_changes_of_answers_that_cannot_be_compared_are_undecided():
+    found = passing_replay(compared=0, changed=0, moved=None)
+
+    gate = replay_gate(found, Policy(changed_answers=0.99))
+
+    assert gate.verdict is Verdict.UNDECIDED
+    assert gate.measured["changed_share"] is None
+    assert "none of the newest 500 payloads" in gate.reasons[0]
+    assert replay_gate(found, POLICY).verdict is Verdict.PASS
+
+
+def test_an_error_fails_where_no_answer_can_be_compared_either():
+    assert replay_gate(passing_replay(compared=0, changed=0, errors=1), Policy(changed_answers=0.1)).verdict is Verdict.FAIL
+
+
 @pytest.mark.parametrize("found", [Replay(2000, 0), Replay(2000, 10, problem="the log does not hold age")])
 def test_without_payloads_that_can_be_replayed_it_does_not_apply(found):
     assert replay_gate(found, POLICY).verdict is Verdict.NOT_APPLICABLE

@@ -48,7 +48,7 @@ def test_the_band_of_the_slope_is_as_wide_towards_timid_as_towards_extreme():
     assert LIMITS.band == (pytest.approx(2 / 3), 1.5)
 
 
-def test_the_champion_is_measured_on_its_unseen_rows_of_the_holdout():
+def test_the_champion_is_measured_on_its_unseen_rows_of_the_holdout_and_the_candidate_on_them_too():
     outputs, truths = case()
     rows = np.arange(ROWS) % 2 == 0
 
@@ -56,3 +56,14 @@ def test_the_champion_is_measured_on_its_unseen_rows_of_the_holdout():
 
     assert found.candidate.rows == ROWS
     assert (found.champion.rows, found.champion_version) == (ROWS // 2, 1)
+    assert found.shared == found.champion != found.candidate
+
+
+def test_a_candidate_whose_every_row_the_champion_has_not_seen_is_measured_once():
+    outputs, truths = case()
+    every = np.ones(ROWS, dtype=np.bool_)
+
+    found = measure(mixed_schema(), outputs, truths, LIMITS, rival=Rival(1, outputs, every))
+
+    assert found.shared is found.candidate
+    assert measure(mixed_schema(), outputs, truths, LIMITS).shared is None

@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from driftgate.lifecycle.schema import Task
+from driftgate.lifecycle.gates import data_quality_gate
+from driftgate.lifecycle.policy import Policy
+from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
+from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports.gates import data_quality
 from tests.unit.reports.models import CLASSES, mixed_rows, mixed_schema, truth_of
 
@@ -45,6 +50,58 @@ def test_rows_on_both_sides_and_repeated_rows_are_counted(task):
 
     assert found.overlap == 0.5
     assert found.duplicates == 250 / 2000
+
+
+def few_levels(count, seed):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({name: rng.choice(np.array(["no", "yes"], dtype=object), count) for name in (*"abcde", "churned")}, dtype=object)
+
+
+FEW_LEVELS = Schema(
+    target="churned", task=Task.BINARY, classes=("no", "yes"), columns=tuple(Column(name, ColumnKind.CATEGORICAL) for name in "abcde")
+)
+
+
+def test_rows_of_a_few_categories_repeat_by_chance_and_are_not_refused():
+    found = measured(train=few_levels(4_000, 1), holdout=few_levels(1_000, 2), schema=FEW_LEVELS)
+
+    assert found.duplicates > 0.98
+    assert found.duplicates_by_chance == pytest.approx(found.duplicates, abs=0.001)
+    assert found.overlap == found.overlap_by_chance == 1.0
+    assert data_quality_gate(found, Policy()).verdict is Verdict.PASS
+
+
+def test_categories_that_hang_together_repeat_by_chance_as_well():
+    own = few_levels(1_000, 1)
+    columns = {f"{name}{place}": own[name] for name in "abcde" for place in range(3)}
+    rows = pd.DataFrame({**columns, "churned": own["churned"]})
+    schema = replace(FEW_LEVELS, columns=tuple(Column(name, ColumnKind.CATEGORICAL) for name in columns))
+
+    found = measured(train=rows[:800], holdout=rows[800:], schema=schema)
+
+    assert found.duplicates == pytest.approx(0.936)
+    assert found.duplicates_by_chance == pytest.approx(found.duplicates, abs=0.01)
+
+
+def test_copied_rows_are_no_chance_and_are_refused():
+    train, _ = sides()
+    thrice = pd.concat([train] * 3, ignore_index=True).sample(frac=1.0, random_state=1, ignore_index=True)
+
+    found = measured(train=thrice[:3_000], holdout=thrice[3_000:])
+    gate = data_quality_gate(found, Policy())
+
+    assert found.duplicates == pytest.approx(2 / 3)
+    assert max(found.duplicates_by_chance, found.overlap_by_chance) < 0.01
+    assert gate.verdict is Verdict.FAIL
+    assert "of the snapshot's rows repeat another" in gate.reasons[0]
+    assert "of the holdout's rows stand in train as well" in gate.reasons[1]
+
+
+def test_what_chance_gives_is_the_same_every_time():
+    found = [measured(train=few_levels(60, 1), holdout=few_levels(20, 2), schema=FEW_LEVELS) for _ in range(2)]
+
+    assert 0.0 < found[0].overlap_by_chance < 1.0
+    assert found[0] == found[1]
 
 
 def test_entities_on_both_sides_are_counted_unless_rows_are_dated():
