@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -39,6 +40,15 @@ class Anchors(Protocol):
     def audit(self) -> Document:
         """The ledger walked from its first row, and compared with every anchor that is kept."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A place that could not be read, and why; the last row that it is known to have taken."""
+
+    place: str
+    recorded: int
+    reason: str
 
 
 class Anchoring(Anchors):
@@ -106,8 +116,11 @@ class Anchoring(Anchors):
 
     def audit(self) -> Document:
         """See the port. Raises Unavailable where the database itself does not answer."""
-        chain, noted, keys = self._walked(), self._noted(), self._keys()
-        checked = [self._compared(place, chain, noted.get(place.name, (0, None))[0], keys) for place in self._places]
+        keys, noted = self._keys(), self._noted()
+        holdings = [self._held(place, noted.get(place.name, (0, None))[0]) for place in self._places]
+        # Last: a row that is appended and anchored meanwhile is in the chain, and does not look cut off.
+        chain = self._walked()
+        checked = [_compared(chain, holding, keys) for holding in holdings]
         problems = [*([chain.problem] if chain.problem else []), *(problem for each in checked for problem in each.problems)]
         return {"events": len(chain.hashes), "head": chain.head, "anchors": plain(checked), "problems": problems}
 
@@ -117,13 +130,12 @@ class Anchoring(Anchors):
         except LedgerBroken as error:
             return Chain((), error.message)
 
-    def _compared(self, place: Place, chain: Chain, recorded: int, keys: Keys) -> Checked:
+    def _held(self, place: Place, recorded: int) -> Holding | _Unread:
         try:
             found = place.read()
         except Unavailable as error:
-            behind = len(chain.hashes) - recorded
-            return Checked(place.name, 0, recorded, max(0, behind), (f"{place.name} could not be read: {error.message}",))
-        return compare(chain, Holding(place.name, found.anchors, found.problems, recorded), keys)
+            return _Unread(place.name, recorded, error.message)
+        return Holding(place.name, found.anchors, found.problems, recorded)
 
     def _noted(self) -> Mapping[str, tuple[int, str | None]]:
         try:
@@ -144,6 +156,13 @@ class Anchoring(Anchors):
             return
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"the table of anchors did not answer: {error}") from error
+
+
+def _compared(chain: Chain, holding: Holding | _Unread, keys: Keys) -> Checked:
+    if isinstance(holding, Holding):
+        return compare(chain, holding, keys)
+    behind = max(0, len(chain.hashes) - holding.recorded)
+    return Checked(holding.place, 0, holding.recorded, behind, (f"{holding.place} could not be read: {holding.reason}",))
 
 
 def anchor_within(anchors: Anchors, seconds: float = PATIENCE_SECONDS) -> None:

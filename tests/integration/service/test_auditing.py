@@ -233,6 +233,21 @@ def test_an_audit_says_how_far_anchors_are_behind(sqlite, tmp_path, registry):
     assert {each["behind"] for each in document["anchors"]} == {2}
 
 
+def test_a_row_that_is_appended_and_anchored_during_an_audit_is_not_cut_off(sqlite, tmp_path, registry):
+    class Busy(FileAnchors):
+        def read(self) -> Read:
+            SqlLedger(sqlite).append(NewEvent("churn", "meanwhile", Kind.REQUESTED, "ada", {}))
+            working.catch_up()
+            return super().read()
+
+    working = anchoring(sqlite, tmp_path, registry, FileAnchors(tmp_path / "later.jsonl"))
+    append(sqlite, working, 2)
+
+    document = anchoring(sqlite, tmp_path, registry, Busy(tmp_path / "later.jsonl")).audit()
+
+    assert (document["problems"], document["events"], document["anchors"][3]["last"]) == ([], 3, 3)
+
+
 def test_a_ledger_that_was_cut_is_not_signed_anew(sqlite, tmp_path, registry):
     anchors = anchoring(sqlite, tmp_path, registry)
     append(sqlite, anchors)
