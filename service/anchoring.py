@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from driftgate.lifecycle.anchors import Chain, Checked, Holding, Keys, compare, walk
 from driftgate.lifecycle.canonical import plain
-from driftgate.lifecycle.errors import DriftgateError, LedgerBroken, StoreUnavailable, Unavailable
+from driftgate.lifecycle.errors import DriftgateError, LedgerBroken, StoreUnavailable
 from driftgate.lifecycle.ledger import Event
 from driftgate.lifecycle.ports import Ledger
 from driftgate.service.anchor_places import Place, TagAnchors
@@ -133,8 +133,10 @@ class Anchoring(Anchors):
     def _held(self, place: Place, recorded: int) -> Holding | _Unread:
         try:
             found = place.read()
-        except Unavailable as error:
+        except DriftgateError as error:
             return _Unread(place.name, recorded, error.message)
+        except Exception as error:  # noqa: BLE001 - the ledger and the other places are audited, whatever a client library raises
+            return _Unread(place.name, recorded, f"{type(error).__name__}: {error}")
         return Holding(place.name, found.anchors, found.problems, recorded)
 
     def _noted(self) -> Mapping[str, tuple[int, str | None]]:

@@ -221,6 +221,21 @@ def test_a_place_that_is_down_stops_nobody_is_told_and_catches_up(sqlite, tmp_pa
     assert anchors.audit()["problems"] == []
 
 
+def test_a_place_whose_library_fails_is_told_and_the_others_are_audited(sqlite, tmp_path, registry):
+    class Broken(FileAnchors):
+        def read(self) -> Read:
+            raise RuntimeError("a bad answer")
+
+    anchors = anchoring(sqlite, tmp_path, registry, Broken(tmp_path / "later.jsonl"))
+    append(sqlite, anchors, 2)
+
+    document = anchors.audit()
+
+    assert [each["anchors"] for each in document["anchors"]] == [2, 2, 3, 0]
+    assert [problem for problem in document["problems"] if problem.endswith("could not be read: RuntimeError: a bad answer")]
+    assert len(document["problems"]) == 1
+
+
 def test_an_audit_says_how_far_anchors_are_behind(sqlite, tmp_path, registry):
     anchors = anchoring(sqlite, tmp_path, registry)
     append(sqlite, anchors, 3)
