@@ -121,17 +121,21 @@ class TagAnchors(Place):
         self._champion = champion
 
     def put(self, anchor: Anchor) -> bool:
-        """See the port. A model that MLflow does not know yet is left out."""
+        """See the port. A model that MLflow does not know yet is left out; a tag that names a later row stays.
+
+        Another worker may have anchored more meanwhile, and a ledger that was cut must not take the proof of it along.
+        """
         kept = False
         for model in self._models:
+            champion = self._champion(model)
+            tags = self._registry.marks(model)
             try:
-                self._registry.mark(model, None, {TAG: written(anchor)})
-                champion = self._champion(model)
-                if champion is not None:
-                    self._registry.mark(model, champion, {TAG: written(anchor)})
+                for number in (None,) if champion is None else (None, champion):
+                    if _row(tags.get(number, {}).get(TAG)) <= anchor.sequence:
+                        self._registry.mark(model, number, {TAG: written(anchor)})
             except NotFound:
                 continue
-            kept = True
+            kept = kept or bool(tags)
         return kept
 
     def read(self) -> Read:
@@ -142,6 +146,14 @@ class TagAnchors(Place):
                 if TAG in tags:
                     found[f"the tag of {model}{'' if number is None else f' version {number}'}"] = tags[TAG]
         return _readable(found.items())
+
+
+def _row(text: str | None) -> int:
+    """The row that a tag names; 0 for none, and for what is no anchor."""
+    try:
+        return 0 if text is None else read(json.loads(text)).sequence
+    except (ValueError, TypeError):
+        return 0
 
 
 def _readable(found: Iterable[tuple[str, str]]) -> Read:

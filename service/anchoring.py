@@ -71,10 +71,11 @@ class Anchoring(Anchors):
     def catch_up(self, *, quickly: bool = False) -> None:
         """See the port. `quickly`: MLflow, which takes seconds to import, is left for later where nothing else has imported it."""
         try:
+            # Before the head: what another worker anchors in between must not make the ledger look shorter than its anchors.
+            noted = self._noted()
             head = self._ledger.head()
             if head is None:
                 return
-            noted = self._noted()
             for place in self._places:
                 if not (quickly and isinstance(place, TagAnchors) and "mlflow" not in sys.modules):
                     self._anchor(place, head, noted.get(place.name))
@@ -91,7 +92,7 @@ class Anchoring(Anchors):
             return
         try:
             if place.put(self._keys().sign(head, self._now())):
-                self._note(place.name, {"sequence": head.sequence, "at": self._now(), "problem": None})
+                self._note(place.name, {"sequence": head.sequence, "at": self._now(), "problem": None}, upto=head.sequence)
         except DriftgateError as error:
             self._note_problem(place, known_problem, error.message)
         except Exception as error:  # noqa: BLE001 - a promotion must not fail, and other places not wait, for what a client library raises
@@ -147,10 +148,15 @@ class Anchoring(Anchors):
             raise StoreUnavailable(f"the table of anchors did not answer: {error}") from error
         return {row.place: (int(row.sequence), row.problem) for row in rows}
 
-    def _note(self, place: str, values: Mapping[str, object]) -> None:
+    def _note(self, place: str, values: Mapping[str, object], upto: int | None = None) -> None:
+        """`upto`: a row after this one, which another worker anchored in the meantime, stays noted."""
+        known = anchored.c.place == place
+        wanted = known if upto is None else known & (anchored.c.sequence <= upto)
         try:
             with self._engine.begin() as connection:
-                if connection.execute(update(anchored).where(anchored.c.place == place).values(values)).rowcount:
+                if connection.execute(update(anchored).where(wanted).values(values)).rowcount:
+                    return
+                if connection.execute(select(anchored.c.sequence).where(known)).first() is not None:
                     return
                 connection.execute(insert(anchored).values({"place": place, "sequence": 0, "at": self._now(), "problem": None, **values}))
         except IntegrityError:

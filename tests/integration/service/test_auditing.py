@@ -1,5 +1,6 @@
 """A ledger that is anchored outside its database, attacked by somebody who owns the database."""
 
+import json
 import os
 import threading
 import time
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, delete, text, update
 from driftgate.lifecycle.anchors import Anchor, Keys
 from driftgate.lifecycle.canonical import canonical
 from driftgate.lifecycle.errors import StoreUnavailable
-from driftgate.lifecycle.ledger import GENESIS, Kind, NewEvent, chained
+from driftgate.lifecycle.ledger import GENESIS, Event, Kind, NewEvent, chained
 from driftgate.payloads.objects import FolderStore
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.tables import ledger as table
@@ -261,6 +262,41 @@ def test_a_row_that_is_appended_and_anchored_during_an_audit_is_not_cut_off(sqli
     document = anchoring(sqlite, tmp_path, registry, Busy(tmp_path / "later.jsonl")).audit()
 
     assert (document["problems"], document["events"], document["anchors"][3]["last"]) == ([], 3, 3)
+
+
+def test_a_slower_worker_takes_back_nothing_that_a_faster_one_anchored(engine, registry):
+    class Slow(TagAnchors):
+        def put(self, anchor: Anchor) -> bool:
+            append(engine, faster, 3)
+            return super().put(anchor)
+
+    ledger = SqlLedger(engine)
+    faster = Anchoring(ledger, engine, (TagAnchors(registry, ("churn",), ledger.champion),), lambda: KEYS)
+    slower = Anchoring(ledger, engine, (Slow(registry, ("churn",), ledger.champion),), lambda: KEYS)
+    ledger.append(NewEvent("churn", "first", Kind.REQUESTED, "ada", {}))
+
+    slower.catch_up()
+
+    assert faster.standing()["anchors"] == [{"place": "MLflow's tags", "row": 4, "behind": 0, "problem": None}]
+    assert json.loads(registry.tags["churn", None][TAG])["sequence"] == 4
+    assert faster.audit()["problems"] == []
+
+
+def test_a_row_that_another_worker_anchors_during_a_round_does_not_look_cut_off(sqlite, tmp_path, registry):
+    class Overtaken(SqlLedger):
+        def head(self) -> Event | None:
+            found = super().head()
+            append(sqlite, working, 1)
+            return found
+
+    working = anchoring(sqlite, tmp_path, registry)
+    SqlLedger(sqlite).append(NewEvent("churn", "first", Kind.REQUESTED, "ada", {}))
+    working.catch_up()
+
+    Anchoring(Overtaken(sqlite), sqlite, (FileAnchors(tmp_path / "anchors.jsonl"),), lambda: KEYS).catch_up()
+
+    assert {each["problem"] for each in working.standing()["anchors"]} == {None}
+    assert {each["row"] for each in working.standing()["anchors"]} == {2}
 
 
 def test_a_ledger_that_was_cut_is_not_signed_anew(sqlite, tmp_path, registry):
