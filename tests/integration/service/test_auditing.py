@@ -311,6 +311,36 @@ def test_a_ledger_that_was_cut_is_not_signed_anew(sqlite, tmp_path, registry):
     assert "the ledger ends at row 4" in anchors.standing()["anchors"][0]["problem"]
 
 
+def test_a_file_keeps_its_name_when_the_host_gets_another(sqlite, tmp_path, registry, monkeypatch):
+    append(sqlite, anchoring(sqlite, tmp_path, registry), 2)
+    (tmp_path / "anchors.jsonl").write_text("")
+
+    monkeypatch.setattr("socket.gethostname", lambda: "a-new-container")
+    anchors = anchoring(sqlite, tmp_path, registry)
+
+    assert len(anchors.standing()["anchors"]) == 3
+    assert [problem for problem in anchors.audit()["problems"] if "anchors were removed" in problem]
+
+
+def test_files_of_two_folders_are_two_places(tmp_path):
+    first, second = (FileAnchors(tmp_path / folder / "anchors.jsonl") for folder in ("one", "two"))
+
+    assert first.name == FileAnchors(tmp_path / "one" / "anchors.jsonl").name
+    assert first.name != second.name
+
+
+def test_a_folder_whose_id_was_damaged_takes_no_anchor_and_is_told(sqlite, tmp_path, registry):
+    (tmp_path / "place.id").write_text("")
+    anchors = anchoring(sqlite, tmp_path, registry)
+
+    append(sqlite, anchors, 1)
+    document = anchors.standing()
+
+    assert "place.id holds no id" in document["anchors"][0]["problem"]
+    assert [each["row"] for each in document["anchors"]] == [0, 1, 1]
+    assert [problem for problem in anchors.audit()["problems"] if "place.id holds no id" in problem]
+
+
 def test_a_head_is_anchored_once(sqlite, tmp_path, registry):
     anchors = anchoring(sqlite, tmp_path, registry)
     append(sqlite, anchors, 1)
