@@ -1,8 +1,9 @@
-"""Where anchors of the ledger are kept outside its database: a file of this host, the object store, and MLflow's tags."""
+"""Where anchors of the ledger are kept outside its database: a file of the state folder, the object store, and MLflow's tags."""
 
 import json
 import os
-import socket
+import re
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,16 @@ from typing import Protocol
 from driftgate.lifecycle.anchors import Anchor, read, written
 from driftgate.lifecycle.errors import NotFound, StoreUnavailable
 from driftgate.payloads.objects import ObjectStore
+from driftgate.service.made_once import make_once
 
 FOLDER = "ledger/"
 ENDING = ".anchor"
 """Not `.json`: the ETL takes every such object of a store for payloads, where it is told to."""
 
 TAG = "driftgate.ledger_anchor"
+
+PLACE_ID = "place.id"
+ID_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,10 @@ class Read:
 class Place(Protocol):
     """Keeps anchors. Every method raises Unavailable where the place does not answer."""
 
-    name: str
-    """What people call it; never changes."""
+    @property
+    def name(self) -> str:
+        """What people call it; never changes."""
+        ...
 
     def put(self, anchor: Anchor) -> bool:
         """Whether it was kept; False where there is nothing yet that it could be kept with."""
@@ -43,14 +50,38 @@ class Place(Protocol):
 
 
 class FileAnchors(Place):
-    """A file that only grows, one line for each anchor."""
+    """A file that only grows, one line for each anchor. Named after an id in its folder: a host's name changes with each container."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.name = f"{path.name} on {socket.gethostname()}"
+        self._id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """See the port."""
+        try:
+            return f"{self._path.name} (folder {self._identified()})"
+        except StoreUnavailable:
+            return f"{self._path.name} (folder without an id)"
+
+    def _identified(self) -> str:
+        """The folder's id, made where there is none. Raises StoreUnavailable."""
+        if self._id is None:
+            path = self._path.with_name(PLACE_ID)
+            try:
+                if not path.exists():
+                    make_once(path, secrets.token_hex(ID_BYTES).encode())
+                found = path.read_text(encoding="ascii", errors="replace").strip()
+            except OSError as error:
+                raise StoreUnavailable(f"{path} cannot be written or read: {error.strerror or error}") from error
+            if not re.fullmatch(f"[0-9a-f]{{{2 * ID_BYTES}}}", found):
+                raise StoreUnavailable(f"{path} holds no id: restore it, or delete it and a new one is made")
+            self._id = found
+        return self._id
 
     def put(self, anchor: Anchor) -> bool:
         """See the port: on the disk before it returns. A line that a power cut left unfinished is dropped first."""
+        self._identified()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
@@ -68,6 +99,7 @@ class FileAnchors(Place):
 
     def read(self) -> Read:
         """See the port."""
+        self._identified()
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
@@ -121,17 +153,21 @@ class TagAnchors(Place):
         self._champion = champion
 
     def put(self, anchor: Anchor) -> bool:
-        """See the port. A model that MLflow does not know yet is left out."""
+        """See the port. A model that MLflow does not know yet is left out; a tag that names a later row stays.
+
+        Another worker may have anchored more meanwhile, and a ledger that was cut must not take the proof of it along.
+        """
         kept = False
         for model in self._models:
+            champion = self._champion(model)
+            tags = self._registry.marks(model)
             try:
-                self._registry.mark(model, None, {TAG: written(anchor)})
-                champion = self._champion(model)
-                if champion is not None:
-                    self._registry.mark(model, champion, {TAG: written(anchor)})
+                for number in (None,) if champion is None else (None, champion):
+                    if _row(tags.get(number, {}).get(TAG)) <= anchor.sequence:
+                        self._registry.mark(model, number, {TAG: written(anchor)})
             except NotFound:
                 continue
-            kept = True
+            kept = kept or bool(tags)
         return kept
 
     def read(self) -> Read:
@@ -142,6 +178,14 @@ class TagAnchors(Place):
                 if TAG in tags:
                     found[f"the tag of {model}{'' if number is None else f' version {number}'}"] = tags[TAG]
         return _readable(found.items())
+
+
+def _row(text: str | None) -> int:
+    """The row that a tag names; 0 for none, and for what is no anchor."""
+    try:
+        return 0 if text is None else read(json.loads(text)).sequence
+    except (ValueError, TypeError):
+        return 0
 
 
 def _readable(found: Iterable[tuple[str, str]]) -> Read:

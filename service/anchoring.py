@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from driftgate.lifecycle.anchors import Chain, Checked, Holding, Keys, compare, walk
 from driftgate.lifecycle.canonical import plain
-from driftgate.lifecycle.errors import DriftgateError, LedgerBroken, StoreUnavailable, Unavailable
+from driftgate.lifecycle.errors import DriftgateError, LedgerBroken, StoreUnavailable
 from driftgate.lifecycle.ledger import Event
 from driftgate.lifecycle.ports import Ledger
 from driftgate.service.anchor_places import Place, TagAnchors
@@ -41,6 +42,15 @@ class Anchors(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A place that could not be read, and why; the last row that it is known to have taken."""
+
+    place: str
+    recorded: int
+    reason: str
+
+
 class Anchoring(Anchors):
     """Over places that may be slow or down: each fails for itself, and is tried again with the next head or round."""
 
@@ -61,10 +71,11 @@ class Anchoring(Anchors):
     def catch_up(self, *, quickly: bool = False) -> None:
         """See the port. `quickly`: MLflow, which takes seconds to import, is left for later where nothing else has imported it."""
         try:
+            # Before the head: what another worker anchors in between must not make the ledger look shorter than its anchors.
+            noted = self._noted()
             head = self._ledger.head()
             if head is None:
                 return
-            noted = self._noted()
             for place in self._places:
                 if not (quickly and isinstance(place, TagAnchors) and "mlflow" not in sys.modules):
                     self._anchor(place, head, noted.get(place.name))
@@ -81,7 +92,7 @@ class Anchoring(Anchors):
             return
         try:
             if place.put(self._keys().sign(head, self._now())):
-                self._note(place.name, {"sequence": head.sequence, "at": self._now(), "problem": None})
+                self._note(place.name, {"sequence": head.sequence, "at": self._now(), "problem": None}, upto=head.sequence)
         except DriftgateError as error:
             self._note_problem(place, known_problem, error.message)
         except Exception as error:  # noqa: BLE001 - a promotion must not fail, and other places not wait, for what a client library raises
@@ -106,8 +117,11 @@ class Anchoring(Anchors):
 
     def audit(self) -> Document:
         """See the port. Raises Unavailable where the database itself does not answer."""
-        chain, noted, keys = self._walked(), self._noted(), self._keys()
-        checked = [self._compared(place, chain, noted.get(place.name, (0, None))[0], keys) for place in self._places]
+        keys, noted = self._keys(), self._noted()
+        holdings = [self._held(place, noted.get(place.name, (0, None))[0]) for place in self._places]
+        # Last: a row that is appended and anchored meanwhile is in the chain, and does not look cut off.
+        chain = self._walked()
+        checked = [_compared(chain, holding, keys) for holding in holdings]
         problems = [*([chain.problem] if chain.problem else []), *(problem for each in checked for problem in each.problems)]
         return {"events": len(chain.hashes), "head": chain.head, "anchors": plain(checked), "problems": problems}
 
@@ -117,13 +131,14 @@ class Anchoring(Anchors):
         except LedgerBroken as error:
             return Chain((), error.message)
 
-    def _compared(self, place: Place, chain: Chain, recorded: int, keys: Keys) -> Checked:
+    def _held(self, place: Place, recorded: int) -> Holding | _Unread:
         try:
             found = place.read()
-        except Unavailable as error:
-            behind = len(chain.hashes) - recorded
-            return Checked(place.name, 0, recorded, max(0, behind), (f"{place.name} could not be read: {error.message}",))
-        return compare(chain, Holding(place.name, found.anchors, found.problems, recorded), keys)
+        except DriftgateError as error:
+            return _Unread(place.name, recorded, error.message)
+        except Exception as error:  # noqa: BLE001 - the ledger and the other places are audited, whatever a client library raises
+            return _Unread(place.name, recorded, f"{type(error).__name__}: {error}")
+        return Holding(place.name, found.anchors, found.problems, recorded)
 
     def _noted(self) -> Mapping[str, tuple[int, str | None]]:
         try:
@@ -133,10 +148,15 @@ class Anchoring(Anchors):
             raise StoreUnavailable(f"the table of anchors did not answer: {error}") from error
         return {row.place: (int(row.sequence), row.problem) for row in rows}
 
-    def _note(self, place: str, values: Mapping[str, object]) -> None:
+    def _note(self, place: str, values: Mapping[str, object], upto: int | None = None) -> None:
+        """`upto`: a row after this one, which another worker anchored in the meantime, stays noted."""
+        known = anchored.c.place == place
+        wanted = known if upto is None else known & (anchored.c.sequence <= upto)
         try:
             with self._engine.begin() as connection:
-                if connection.execute(update(anchored).where(anchored.c.place == place).values(values)).rowcount:
+                if connection.execute(update(anchored).where(wanted).values(values)).rowcount:
+                    return
+                if connection.execute(select(anchored.c.sequence).where(known)).first() is not None:
                     return
                 connection.execute(insert(anchored).values({"place": place, "sequence": 0, "at": self._now(), "problem": None, **values}))
         except IntegrityError:
@@ -144,6 +164,13 @@ class Anchoring(Anchors):
             return
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"the table of anchors did not answer: {error}") from error
+
+
+def _compared(chain: Chain, holding: Holding | _Unread, keys: Keys) -> Checked:
+    if isinstance(holding, Holding):
+        return compare(chain, holding, keys)
+    behind = max(0, len(chain.hashes) - holding.recorded)
+    return Checked(holding.place, 0, holding.recorded, behind, (f"{holding.place} could not be read: {holding.reason}",))
 
 
 def anchor_within(anchors: Anchors, seconds: float = PATIENCE_SECONDS) -> None:

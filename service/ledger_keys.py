@@ -1,11 +1,11 @@
 """The keys that sign the ledger's anchors: a configured one, or one that is made once and kept in the state folder."""
 
-import os
 import secrets
 from pathlib import Path
 
 from driftgate.lifecycle.anchors import Keys
 from driftgate.lifecycle.errors import InvalidConfiguration
+from driftgate.service.made_once import make_once
 from driftgate.service.settings import Settings
 
 FILE = "ledger.key"
@@ -45,21 +45,8 @@ def _read(path: Path) -> bytes:
 
 
 def _made(path: Path) -> bytes:
-    draft = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(BYTES).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            # Unlike a rename, a link never replaces the key that another process made in the same moment.
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        make_once(path, secrets.token_hex(BYTES).encode())
     except OSError as error:
         raise InvalidConfiguration(f"the ledger's key {path} cannot be made: {error.strerror}", field="storage.ledger_key") from error
     return _read(path)

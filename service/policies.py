@@ -24,8 +24,11 @@ def ruling(model: str, proposed: Policy, ledger: Ledger) -> Policy:
     return proposed if found is None else found
 
 
-def standing(model: str, proposed: Policy, ledger: Ledger) -> Document:
-    """What `policy show`, `diff` and `apply` answer. `changes`: what applying the proposal would change, each `looser` or not."""
+def standing(model: str, proposed: Policy | None, ledger: Ledger, problem: str | None = None) -> Document:
+    """What `policy show`, `diff` and `apply` answer. `changes`: what applying the proposal would change, each `looser` or not.
+
+    `proposed` is None where the file cannot be read, and `problem` says why.
+    """
     event = ledger.latest(model, Kind.POLICY_CHANGED)
     force = None if event is None else from_document(event.body["policy"])
     return {
@@ -37,8 +40,9 @@ def standing(model: str, proposed: Policy, ledger: Ledger) -> Document:
         "applied_by": None if event is None else event.actor,
         "comment": None if event is None else event.body["comment"],
         "proposal": plain(proposed),
-        "proposal_sha256": proposed.sha256,
-        "changes": [] if force is None else plain(changes(force, proposed)),
+        "proposal_sha256": None if proposed is None else proposed.sha256,
+        "problem": problem,
+        "changes": [] if force is None or proposed is None else plain(changes(force, proposed)),
     }
 
 

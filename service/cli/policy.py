@@ -25,10 +25,10 @@ def show_policy(model: str | None, as_json: bool) -> None:
 @model_option
 @json_option
 def diff(model: str | None, as_json: bool) -> None:
-    """What applying driftgate.toml would change, and what of that loosens a limit. Exit 1 where there is a difference."""
+    """What applying driftgate.toml would change, and what of it loosens one. Exit 1 where there is a difference, or no readable file."""
     document = _standing(model)
     show(document, as_json, _diff_lines)
-    if document["changes"] or document["policy"] is None:
+    if document["changes"] or document["policy"] is None or document["problem"]:
         click.get_current_context().exit(1)
 
 
@@ -68,7 +68,8 @@ def _standing(model: str | None) -> dict[str, Any]:
 
 def _policy_lines(document: dict[str, Any]) -> list[str]:
     if document["policy"] is None:
-        return [f"No policy of {document['model']} is in force yet: the first decision applies what driftgate.toml proposes."]
+        none = f"No policy of {document['model']} is in force yet: the first decision applies what driftgate.toml proposes."
+        return [none, *_problem_lines(document)]
     comment = f": {document['comment']}" if document["comment"] else ""
     lines = [
         f"Policy {document['number']} of {document['model']}, applied {document['applied_at'][:19]} by {document['applied_by']}{comment}"
@@ -76,13 +77,17 @@ def _policy_lines(document: dict[str, Any]) -> list[str]:
     lines += [f"  {name} = {json.dumps(value)}" for name, value in document["policy"].items()]
     if document["changes"]:
         lines.append(f"driftgate.toml proposes other limits ({len(document['changes'])}): driftgate policy diff")
-    return lines
+    return [*lines, *_problem_lines(document)]
+
+
+def _problem_lines(document: dict[str, Any]) -> list[str]:
+    return [click.style(document["problem"], fg="yellow")] if document["problem"] else []
 
 
 def _diff_lines(document: dict[str, Any]) -> list[str]:
     if document["policy"] is None:
         return _policy_lines(document)
-    return _change_lines(document) or ["driftgate.toml proposes what is in force."]
+    return _problem_lines(document) or _change_lines(document) or ["driftgate.toml proposes what is in force."]
 
 
 def _change_lines(document: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """What the routes work with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -11,6 +12,7 @@ from driftgate.service.application import Application
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
 from driftgate.service.http.bodies import LARGEST
+from driftgate.service.http.proposals import Proposals
 from driftgate.service.serving.follower import Follower
 from driftgate.service.serving.front import Front
 from driftgate.service.serving.known_tokens import KnownTokens
@@ -37,6 +39,11 @@ class Parts:
     def settings(self) -> Settings:
         """The settings read at start."""
         return self.app.settings
+
+    @cached_property
+    def proposals(self) -> Proposals:
+        """What the settings file proposes now: it may have been edited since the start."""
+        return Proposals(self.settings.project)
 
 
 async def parts_of(request: Request) -> Parts:

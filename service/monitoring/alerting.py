@@ -66,10 +66,10 @@ class Alerting:
         raise Unavailable(f"the alarms of {found.model} were changed {ATTEMPTS} times while a pass was taken in: try again")
 
     def tell(self, key: str, model: str, title: str, body: str) -> None:
-        """A message of its own to every channel of `[alerts]`, stored to be delivered; the same key again tells nothing more."""
+        """A message of its own to every channel of `[alerts]` and of its rules, kept until delivered; the same key again tells no more."""
         now = datetime.now(UTC)
-        names = self._channels.names(self._settings.alerts.channels)
-        self._book.tell([Notice(notice_id(key, channel), model, None, channel, title, body, now, now) for channel in names])
+        made = [Notice(notice_id(key, channel), model, None, channel, title, body, now, now) for channel in self._channels.named]
+        self._book.tell(made)
 
     def send_digest(self, now: datetime) -> Sequence[Notice]:
         """The digests of what was put aside up to `now`, one for each channel that has something; they wait to be delivered."""

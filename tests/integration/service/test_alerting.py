@@ -229,6 +229,25 @@ def test_the_first_rule_that_fits_says_where_how_and_how_often(mailbox, chat, bo
     assert [state.subject for state in book.alarms("other").firing] == ["data_drift/age"]
 
 
+def test_what_everybody_must_hear_also_reaches_channels_that_only_rules_name_each_once(mailbox, chat, book, tmp_path):
+    told = alerting(tmp_path, book, RULES.format(everyone=mailbox.address(), pager=hook(chat)))
+
+    for _ in range(2):
+        told.tell("broken p1", "churn", "promoted without gates", "it answers nonsense")
+    waiting = book.notices(sending=Sending.WAITING)
+
+    assert len(waiting) == len({notice.channel for notice in waiting}) == 2
+    assert "secret-path" not in "".join(notice.channel for notice in waiting)
+
+
+def test_what_everybody_must_hear_is_told_where_only_a_rule_names_a_channel(chat, book, tmp_path):
+    told = alerting(tmp_path, book, f"[[alerts.rules]]\nmonitors = ['performance']\nchannels = ['{hook(chat)}']")
+
+    told.tell("broken p1", "churn", "promoted without gates", "it answers nonsense")
+
+    assert len(book.notices(sending=Sending.WAITING)) == 1
+
+
 def test_a_digest_gathers_what_was_put_aside_once_for_each_channel(mailbox, chat, engines, tmp_path):
     book = SqlMonitoringBook(engines)
     rules = f"channels = ['{mailbox.address()}', '{hook(chat)}']\n[[alerts.rules]]\nmode = 'digest'"

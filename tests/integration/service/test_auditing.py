@@ -1,5 +1,6 @@
 """A ledger that is anchored outside its database, attacked by somebody who owns the database."""
 
+import json
 import os
 import threading
 import time
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, delete, text, update
 from driftgate.lifecycle.anchors import Anchor, Keys
 from driftgate.lifecycle.canonical import canonical
 from driftgate.lifecycle.errors import StoreUnavailable
-from driftgate.lifecycle.ledger import GENESIS, Kind, NewEvent, chained
+from driftgate.lifecycle.ledger import GENESIS, Event, Kind, NewEvent, chained
 from driftgate.payloads.objects import FolderStore
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.tables import ledger as table
@@ -221,6 +222,21 @@ def test_a_place_that_is_down_stops_nobody_is_told_and_catches_up(sqlite, tmp_pa
     assert anchors.audit()["problems"] == []
 
 
+def test_a_place_whose_library_fails_is_told_and_the_others_are_audited(sqlite, tmp_path, registry):
+    class Broken(FileAnchors):
+        def read(self) -> Read:
+            raise RuntimeError("a bad answer")
+
+    anchors = anchoring(sqlite, tmp_path, registry, Broken(tmp_path / "later.jsonl"))
+    append(sqlite, anchors, 2)
+
+    document = anchors.audit()
+
+    assert [each["anchors"] for each in document["anchors"]] == [2, 2, 3, 0]
+    assert [problem for problem in document["problems"] if problem.endswith("could not be read: RuntimeError: a bad answer")]
+    assert len(document["problems"]) == 1
+
+
 def test_an_audit_says_how_far_anchors_are_behind(sqlite, tmp_path, registry):
     anchors = anchoring(sqlite, tmp_path, registry)
     append(sqlite, anchors, 3)
@@ -233,6 +249,56 @@ def test_an_audit_says_how_far_anchors_are_behind(sqlite, tmp_path, registry):
     assert {each["behind"] for each in document["anchors"]} == {2}
 
 
+def test_a_row_that_is_appended_and_anchored_during_an_audit_is_not_cut_off(sqlite, tmp_path, registry):
+    class Busy(FileAnchors):
+        def read(self) -> Read:
+            SqlLedger(sqlite).append(NewEvent("churn", "meanwhile", Kind.REQUESTED, "ada", {}))
+            working.catch_up()
+            return super().read()
+
+    working = anchoring(sqlite, tmp_path, registry, FileAnchors(tmp_path / "later.jsonl"))
+    append(sqlite, working, 2)
+
+    document = anchoring(sqlite, tmp_path, registry, Busy(tmp_path / "later.jsonl")).audit()
+
+    assert (document["problems"], document["events"], document["anchors"][3]["last"]) == ([], 3, 3)
+
+
+def test_a_slower_worker_takes_back_nothing_that_a_faster_one_anchored(engine, registry):
+    class Slow(TagAnchors):
+        def put(self, anchor: Anchor) -> bool:
+            append(engine, faster, 3)
+            return super().put(anchor)
+
+    ledger = SqlLedger(engine)
+    faster = Anchoring(ledger, engine, (TagAnchors(registry, ("churn",), ledger.champion),), lambda: KEYS)
+    slower = Anchoring(ledger, engine, (Slow(registry, ("churn",), ledger.champion),), lambda: KEYS)
+    ledger.append(NewEvent("churn", "first", Kind.REQUESTED, "ada", {}))
+
+    slower.catch_up()
+
+    assert faster.standing()["anchors"] == [{"place": "MLflow's tags", "row": 4, "behind": 0, "problem": None}]
+    assert json.loads(registry.tags["churn", None][TAG])["sequence"] == 4
+    assert faster.audit()["problems"] == []
+
+
+def test_a_row_that_another_worker_anchors_during_a_round_does_not_look_cut_off(sqlite, tmp_path, registry):
+    class Overtaken(SqlLedger):
+        def head(self) -> Event | None:
+            found = super().head()
+            append(sqlite, working, 1)
+            return found
+
+    working = anchoring(sqlite, tmp_path, registry)
+    SqlLedger(sqlite).append(NewEvent("churn", "first", Kind.REQUESTED, "ada", {}))
+    working.catch_up()
+
+    Anchoring(Overtaken(sqlite), sqlite, (FileAnchors(tmp_path / "anchors.jsonl"),), lambda: KEYS).catch_up()
+
+    assert {each["problem"] for each in working.standing()["anchors"]} == {None}
+    assert {each["row"] for each in working.standing()["anchors"]} == {2}
+
+
 def test_a_ledger_that_was_cut_is_not_signed_anew(sqlite, tmp_path, registry):
     anchors = anchoring(sqlite, tmp_path, registry)
     append(sqlite, anchors)
@@ -243,6 +309,36 @@ def test_a_ledger_that_was_cut_is_not_signed_anew(sqlite, tmp_path, registry):
 
     assert len((tmp_path / "anchors.jsonl").read_text().splitlines()) == ROWS
     assert "the ledger ends at row 4" in anchors.standing()["anchors"][0]["problem"]
+
+
+def test_a_file_keeps_its_name_when_the_host_gets_another(sqlite, tmp_path, registry, monkeypatch):
+    append(sqlite, anchoring(sqlite, tmp_path, registry), 2)
+    (tmp_path / "anchors.jsonl").write_text("")
+
+    monkeypatch.setattr("socket.gethostname", lambda: "a-new-container")
+    anchors = anchoring(sqlite, tmp_path, registry)
+
+    assert len(anchors.standing()["anchors"]) == 3
+    assert [problem for problem in anchors.audit()["problems"] if "anchors were removed" in problem]
+
+
+def test_files_of_two_folders_are_two_places(tmp_path):
+    first, second = (FileAnchors(tmp_path / folder / "anchors.jsonl") for folder in ("one", "two"))
+
+    assert first.name == FileAnchors(tmp_path / "one" / "anchors.jsonl").name
+    assert first.name != second.name
+
+
+def test_a_folder_whose_id_was_damaged_takes_no_anchor_and_is_told(sqlite, tmp_path, registry):
+    (tmp_path / "place.id").write_text("")
+    anchors = anchoring(sqlite, tmp_path, registry)
+
+    append(sqlite, anchors, 1)
+    document = anchors.standing()
+
+    assert "place.id holds no id" in document["anchors"][0]["problem"]
+    assert [each["row"] for each in document["anchors"]] == [0, 1, 1]
+    assert [problem for problem in anchors.audit()["problems"] if "place.id holds no id" in problem]
 
 
 def test_a_head_is_anchored_once(sqlite, tmp_path, registry):

@@ -57,6 +57,19 @@ def test_a_file_edited_while_the_service_runs_is_a_proposal_that_can_be_applied(
     assert policing.in_force(NAME, api.ledger) == Policy(margin=0.05, minimum_rows=300)
 
 
+def test_a_broken_edit_hides_no_policy_in_force_and_cannot_be_applied(api: Api) -> None:
+    policing.apply(NAME, Policy(margin=0.5), "ada", "", api.ledger, may_loosen=True)
+    propose(api, "margin = 'wide'")
+
+    found = shown(api)
+    applied = api.client.post(f"{MODEL}/policy", json={})
+
+    assert (found["policy"]["margin"], found["proposal"], found["proposal_sha256"], found["changes"]) == (0.5, None, None, [])
+    assert "margin" in found["problem"]
+    assert applied.status_code >= 400
+    assert policing.in_force(NAME, api.ledger) == Policy(margin=0.5)
+
+
 def test_a_trainer_may_tighten_and_only_an_approver_may_loosen(guarded: Api) -> None:
     trainer, approver = guarded.token(Role.TRAINER), guarded.token(Role.APPROVER)
     guarded.client.post(f"{MODEL}/policy", json={}, headers=trainer)
