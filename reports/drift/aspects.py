@@ -40,7 +40,7 @@ class Materiality:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """How far a distribution moved, in multiples of the least move that matters: observed, and by chance in each draw, shape (draws,)."""
+    """How far a distribution moved, as an effect of its kind: observed, and by chance in each draw, shape (draws,)."""
 
     observed: float
     null: Floats
@@ -62,11 +62,6 @@ class Aspect:
     p_value: float
     attainable: tuple[float, ...] = ()
     score: Score | None = None
-
-
-def score(moved: float, by_chance: Floats, limit: float) -> Score | None:
-    """The moves over their limit; None where every move matters, however small: then there is no common scale."""
-    return Score(moved / limit, by_chance / limit) if limit > 0 else None
 
 
 def beside_chance(materiality: float, chance: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftgate.reports.drift import nulls, surprise
-from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, beside_chance, score
+from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Score, beside_chance
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 LEAST_EXPECTED = 5
@@ -81,7 +81,7 @@ def _distribution(everything: Table, independent: Table, sizes: tuple[int, int],
         limit=limit,
         chance=chance,
         p_value=surprise.strongest_of(_statistics(observed)[0], _statistics(null)),
-        score=score(float(moved[0]), by_chance, limit),
+        score=Score(float(moved[0]), by_chance),
     )
 
 

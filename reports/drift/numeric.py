@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftgate.reports.drift import nulls, surprise
-from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, beside_chance, score
+from driftgate.reports.drift.aspects import WASSERSTEIN, Aspect, Materiality, Score, beside_chance
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 Counts: TypeAlias = npt.NDArray[np.int32] | npt.NDArray[np.int64]
@@ -188,7 +188,7 @@ def distribution(everything: Pair, independent: Pair, sizes: tuple[int, int], ma
         effect=wasserstein(everything.pooled, low, high) / unit,
         limit=limit,
         chance=chance,
-        score=score(float(moved[0]), by_chance, limit),
+        score=Score(float(moved[0]), by_chance),
         p_value=surprise.strongest_of(_statistics(observed, widths[:, 0], least)[0], _statistics(null, widths[:, 0], least)),
     )
 
