@@ -124,7 +124,7 @@ def test_a_model_whose_only_flavour_is_unknown_is_refused(tmp_path):
 def test_the_registry_and_a_pickled_model_are_loaded_without_mlflow(tmp_path):
     artifact(tmp_path, {"not": "an estimator"})
     code = (
-        "import sys, pathlib; import driftgate.registry.mlflow_registry as m; "
+        "import sys, pathlib; import driftgate.registry.mlflow_registry, driftgate.registry.scoring as m; "
         f"s = m.load_scorer.__globals__['mlmodel'](pathlib.Path({str(tmp_path)!r})); "
         "print([name for name in ('mlflow', 'sklearn', 'xgboost', 'pandas') if name in sys.modules])"
     )
