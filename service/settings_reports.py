@@ -86,6 +86,7 @@ class DriftTable(Table):
     total_variation: Annotated[float, Field(ge=0, lt=1)] = 0.05
     missing_rate: Annotated[float, Field(ge=0, lt=1)] = 0.03
     unseen_mass: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    out_of_range: Annotated[float, Field(ge=0, lt=1)] = 0.01
     materiality_by: Literal["distance", "loss"] = "distance"
     own_windows: bool = False
     seed: Seed = 0
@@ -99,4 +100,5 @@ class DriftTable(Table):
             total_variation=self.total_variation,
             missing_rate=self.missing_rate,
             unseen_mass=self.unseen_mass,
+            out_of_range=self.out_of_range,
         )

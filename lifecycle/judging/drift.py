@@ -10,6 +10,7 @@ UNITS = {
     "total_variation": "total variation of the shares",
     "missing_rate": "change of the missing rate",
     "unseen_mass": "share of levels that the snapshot lacks",
+    "out_of_range": "share of values beyond one end of the snapshot's",
 }
 
 

@@ -11,11 +11,15 @@ WASSERSTEIN = "normalised_wasserstein"
 TOTAL_VARIATION = "total_variation"
 MISSING = "missing_rate"
 UNSEEN = "unseen_mass"
+OUT_OF_RANGE = "out_of_range"
+
+NOVEL = frozenset({UNSEEN, OUT_OF_RANGE})
+"""What the reference has nothing of: levels it lacks, and numbers beyond either end of its own."""
 
 WEIGHTS = {WASSERSTEIN: 0.85, TOTAL_VARIATION: 0.85, MISSING: 0.15}
 """How a column's level is shared between its distribution and its missing rate, a real change of which needs little."""
-UNSEEN_SHARE = 0.4
-"""The most of a family's level that unseen levels may spend. What they cannot spend, because no level is rare, the rest has too."""
+NOVEL_SHARE = 0.4
+"""The most of a family's level that novel values may spend. What they cannot spend, as chance hardly makes any, the rest has too."""
 
 SCORE_SHARE = 0.3
 """Share of a family's level that is spent on the columns' scores, all on one scale; the rest is shared fairly."""
@@ -30,12 +34,14 @@ class Materiality:
 
     `normalised_wasserstein`: distance in reference standard deviations. `total_variation`: half the summed differences of
     level shares. `missing_rate`: difference of shares. `unseen_mass`: share of the window on levels the reference lacks.
+    `out_of_range`: share of the window above all the reference's numbers, or below them.
     """
 
     normalised_wasserstein: float = 0.1
     total_variation: float = 0.05
     missing_rate: float = 0.03
     unseen_mass: float = 0.01
+    out_of_range: float = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +58,7 @@ class Aspect:
 
     `effect`: in the method's unit, over all rows. `limit`: least effect that matters at these sizes. `chance`: mean effect
     where nothing drifted. `p_value`: of the significance test, before any adjustment. `attainable`: the p-values that chance could
-    have given it instead, descending, where they are few enough to count. `score`: of a distribution, beside other columns'.
+    have given a material effect instead, descending, where they are few enough to count. `score`: of a distribution, beside other columns'.
     """
 
     method: str
@@ -70,6 +76,14 @@ def beside_chance(materiality: float, chance: float) -> float:
     For a distance of 0.1 that is real and 0.07 that is chance, about sqrt(0.1**2 + 0.07**2) is observed, not their sum.
     """
     return math.hypot(materiality, chance)
+
+
+def whole_rows(materiality: float, chance: float, window: int) -> float:
+    """The limit for a share of so few rows that it moves by steps: the nearest number of whole rows, at least one.
+
+    Novel values of chance add to real ones, so the limit is their sum.
+    """
+    return max(round((materiality + chance) * window), 1) / max(window, 1)
 
 
 def missing(effect: float, before: tuple[int, int], after: tuple[int, int], materiality: Materiality) -> Aspect | None:

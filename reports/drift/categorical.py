@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftgate.reports.drift import nulls, surprise
-from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Score, beside_chance
+from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Score, beside_chance, whole_rows
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 LEAST_EXPECTED = 5
 """Levels expected less often than this on the smaller side are pooled into one for the test."""
-LEAST_CHANCE = 1e-15
 REACH = 8
 """Standard deviations, and rows, beyond what chance gives, up to which p-values of unseen levels are worked out."""
 
@@ -127,7 +126,7 @@ def _chance(found: Table) -> float:
 
 
 def _unseen(everything: Table, independent: Table, materiality: Materiality) -> Aspect:
-    """Unseen levels of chance add to real ones, so the limit is their sum.
+    """Rows on levels that the window has for itself.
 
     Under chance each level lies in the window as a whole with a chance that falls with its size, nearly independently of the
     others. What all of them sum to is convolved, level size by level size, up to what was observed.
@@ -135,39 +134,30 @@ def _unseen(everything: Table, independent: Table, materiality: Materiality) -> 
     both = independent.reference + independent.window
     rows, window = int(both.sum()), int(independent.window.sum())
     sizes, how_many = np.unique(both[both <= window], return_counts=True)
-    alone = _all_in_window(sizes, rows, window)
+    alone = nulls.all_in_window(sizes, rows, window)
     mean = float(how_many @ (sizes * alone))
     observed = int(independent.window[independent.reference == 0].sum())
     reach = int(mean + REACH * math.sqrt(float(how_many @ (sizes**2 * alone * (1 - alone))))) + REACH
     tails = _tails(max(observed, min(reach, window)), sizes, how_many, alone)
     chance = mean / max(window, 1)
+    limit = whole_rows(materiality.unseen_mass, chance, window)
+    # Fewer rows than matter never alarm, so chance may have them for nothing; but where only some rows are independent, all matter.
+    material = tails[round(limit * window) :] if everything is independent else tails
     return Aspect(
         method=UNSEEN,
         effect=everything.unseen,
-        limit=max(round((materiality.unseen_mass + chance) * window), 1) / max(window, 1),
+        limit=limit,
         chance=chance,
         p_value=float(tails[observed]),
-        attainable=tuple(np.unique(tails)[::-1].tolist()),
+        attainable=tuple(np.unique(material)[::-1].tolist()),
     )
-
-
-def _all_in_window(sizes: Ints, rows: int, window: int) -> Floats:
-    """The chance that every row of a level of that size falls in the window; 0 where it is below the least that counts."""
-    # Each further row is at best as likely as the first, so beyond so many rows nothing is left.
-    most = int(sizes.max(initial=0))
-    if 0 < window < rows:
-        most = min(most, math.ceil(math.log(LEAST_CHANCE) / math.log(window / rows)))
-    steps = np.arange(most, dtype=np.float64)
-    with np.errstate(divide="ignore"):
-        logs = np.concatenate([[0.0], np.cumsum(np.log(np.maximum(window - steps, 0.0)) - np.log(rows - steps))])
-    return np.where(sizes <= most, np.exp(logs[np.minimum(sizes, most)]), 0.0)
 
 
 def _tails(most: int, sizes: Ints, how_many: Ints, alone: Floats) -> Floats:
     """The chance that levels of those sizes, each there with its chance, sum to at least 0, 1, ... `most` rows; shape (most + 1,)."""
     mass = np.zeros(most + 1)
     mass[0] = 1.0
-    possible = alone > LEAST_CHANCE
+    possible = alone > nulls.LEAST_CHANCE
     for size, count, chance in zip(*(side[possible].tolist() for side in (sizes, how_many, alone)), strict=True):
         one = np.zeros(most + 1)
         likely = _binomial(count, chance, min(count, most // size + 1))

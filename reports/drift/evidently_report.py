@@ -30,6 +30,7 @@ STAT_TESTS = {
     "total_variation": "Driftgate: total variation of level shares, all rows",
     "missing_rate": "Driftgate: change of the missing rate, all rows",
     "unseen_mass": "Driftgate: share of unseen levels, all rows",
+    "out_of_range": "Driftgate: share of values beyond one end of the reference's, all rows",
 }
 
 # Evidently keeps stat tests in a registry of the process, so one report is made at a time.

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from driftgate.reports.drift import categorical, numeric
+from driftgate.reports.drift import categorical, numeric, outside
 from driftgate.reports.drift import words as saying
-from driftgate.reports.drift.aspects import LEAST_USABLE, UNSEEN, WEIGHTS, Aspect, Materiality, Score, missing
+from driftgate.reports.drift.aspects import LEAST_USABLE, NOVEL, WEIGHTS, Aspect, Materiality, Score, missing
 from driftgate.reports.drift.words import Said
 from driftgate.reports.profiles.categorical import CategoricalProfile
 from driftgate.reports.profiles.frame import FrameProfile
@@ -34,14 +34,14 @@ class Examined:
     said: Said
 
     @property
-    def unseen(self) -> Aspect | None:
-        """Its unseen levels; None where it is numeric or could not be judged."""
-        return next((aspect for aspect in self.aspects if aspect.method == UNSEEN), None)
+    def novel(self) -> tuple[Aspect, ...]:
+        """What the reference has nothing of: unseen levels, or numbers beyond either end; none where it could not be judged."""
+        return tuple(aspect for aspect in self.aspects if aspect.method in NOVEL)
 
     @property
     def others(self) -> tuple[Aspect, ...]:
         """The rest: distribution and missing rate."""
-        return tuple(aspect for aspect in self.aspects if aspect.method != UNSEEN)
+        return tuple(aspect for aspect in self.aspects if aspect.method not in NOVEL)
 
     @property
     def score(self) -> Score | None:
@@ -73,8 +73,9 @@ def examined(sides: Sides, materiality: Materiality, seed: int) -> Examined:
     if isinstance(sides.reference, NumericProfile) and isinstance(sides.current, NumericProfile):
         pair = _pair(sides.reference, sides.current)
         apart = pair if mine is sides.reference and theirs is sides.current else _pair(mine, theirs)
+        beyond = outside.aspects(pair.pooled, apart.pooled, materiality) if judged else ()
         values = (numeric.distribution(pair, apart, sizes, materiality, seed),) if judged else ()
-        return Examined(sides, (*values, *found), saying.numbers(sides.reference, sides.current, pair.pooled))
+        return Examined(sides, (*values, *beyond, *found), saying.numbers(sides.reference, sides.current, pair.pooled))
     first, second = sides.reference, sides.current
     every, own = _table(first, second), _table(mine, theirs)
     shares = categorical.aspects(every, own, sizes, materiality, seed) if judged else ()

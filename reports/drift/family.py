@@ -7,7 +7,16 @@ import numpy as np
 
 from driftgate.lifecycle.measurements import ColumnDrift
 from driftgate.lifecycle.verdicts import Verdict
-from driftgate.reports.drift.aspects import LEAST_USABLE, SCORE_SHARE, TOTAL_VARIATION, UNSEEN_SHARE, WASSERSTEIN, Aspect, Score
+from driftgate.reports.drift.aspects import (
+    LEAST_USABLE,
+    NOVEL_SHARE,
+    OUT_OF_RANGE,
+    SCORE_SHARE,
+    TOTAL_VARIATION,
+    WASSERSTEIN,
+    Aspect,
+    Score,
+)
 from driftgate.reports.drift.examining import Examined
 from driftgate.reports.drift.surprise import LEAST_P, Floats, holm, least_of_discrete, tails
 from driftgate.reports.drift.words import Said
@@ -28,18 +37,20 @@ class _Judged:
 def family(members: Sequence[Examined], level: float, share: float) -> tuple[ColumnDrift, ...]:
     """One result per column, whose p-values are adjusted over all of them; the family may spend `share` of the level.
 
-    Unseen levels are judged apart: one row on a level of which there is no other is as much as they ever show, and a share of each
-    column's level would never let it count. They spend what they can, the rest has what is left; how much that is hangs on how rare
-    the levels of both sides together are, not on which side they are on.
+    Novel values (unseen levels, numbers out of range) are judged apart: one row on a level of which there is no other is as much as they
+    ever show, and a share of each column's level would never let it count. They spend what they can, the rest has what is left; how much
+    that is hangs on the levels and ties of both sides together, not on which side they are on.
 
     Of what is left, most is shared fairly: each column's own p-value, by Holm. `SCORE_SHARE` of it goes to scores on one scale, where a
     column pays only for the columns that reach such a score by chance. A heavy-tailed one, whose score varies most, then has nearly all
     of it to itself, and would have a twentieth of a twentieth by Holm.
     """
-    unseen = [aspect for member in members if (aspect := member.unseen)]
-    found = least_of_discrete([aspect.p_value for aspect in unseen], [aspect.attainable for aspect in unseen]) / (UNSEEN_SHARE * share)
-    unseen_p = iter(np.clip(found, LEAST_P, 1.0).tolist())
-    left = share * (1.0 - _spent(unseen, level * share) / (level * share))
+    novel = [aspect for member in members for aspect in member.novel]
+    alone = np.array([aspect.p_value for aspect in novel])
+    # What does not matter is not among the attainable ones; its own p-value then still says how likely it is.
+    found = np.maximum(least_of_discrete(alone.tolist(), [aspect.attainable for aspect in novel]), alone) / (NOVEL_SHARE * share)
+    novel_p = iter(np.clip(found, LEAST_P, 1.0).tolist())
+    left = share * (1.0 - _spent(novel, level * share) / (level * share))
     scores = [score for member in members if (score := member.score)]
     scored = SCORE_SHARE if len(scores) > 1 else 0.0
     together = iter(np.maximum(_together(scores) / (left * scored), LEAST_P).tolist() if scored else [1.0] * len(scores))
@@ -48,9 +59,9 @@ def family(members: Sequence[Examined], level: float, share: float) -> tuple[Col
     factors = np.divide(holm(least), least, out=np.ones_like(least), where=least > 0) / (left * (1 - scored))
     results = []
     for member, p_values, factor in zip(members, shared, factors.tolist(), strict=True):
-        alone = [min(1.0, max(p * factor, LEAST_P)) for p in p_values]
-        judged = [(aspect, min(p, next(together)) if aspect.score else p) for aspect, p in zip(member.others, alone, strict=True)]
-        judged += [(member.unseen, next(unseen_p))] if member.unseen else []
+        fair = [min(1.0, max(p * factor, LEAST_P)) for p in p_values]
+        judged = [(aspect, min(p, next(together)) if aspect.score else p) for aspect, p in zip(member.others, fair, strict=True)]
+        judged += [(aspect, next(novel_p)) for aspect in member.novel]
         results.append(_column(member, judged, level))
     return tuple(results)
 
@@ -61,11 +72,11 @@ def _together(scores: Sequence[Score]) -> Floats:
     return sum((tails(points, score.null) for score in scores), np.zeros(len(scores)))
 
 
-def _spent(unseen: Sequence[Aspect], level: float) -> float:
-    """The chance of a false alarm that unseen levels really take: the largest they can attain within their share of the level."""
-    candidates = sorted({p for aspect in unseen for p in aspect.attainable if p <= UNSEEN_SHARE * level}, reverse=True)
-    sums = least_of_discrete(candidates, [aspect.attainable for aspect in unseen])
-    return float(next((spent for spent in sums if spent <= UNSEEN_SHARE * level), 0.0))
+def _spent(novel: Sequence[Aspect], level: float) -> float:
+    """The chance of a false alarm that novel values really take: the largest they can attain within their share of the level."""
+    candidates = sorted({p for aspect in novel for p in aspect.attainable if p <= NOVEL_SHARE * level}, reverse=True)
+    sums = least_of_discrete(candidates, [aspect.attainable for aspect in novel])
+    return float(next((spent for spent in sums if spent <= NOVEL_SHARE * level), 0.0))
 
 
 def _column(member: Examined, found: Sequence[tuple[Aspect, float]], level: float) -> ColumnDrift:
@@ -92,8 +103,12 @@ def _column(member: Examined, found: Sequence[tuple[Aspect, float]], level: floa
 
 
 def _shown(judged: list[_Judged], *, drifted: bool) -> _Judged | None:
-    """The aspect that a column's score is taken from: the drifted one furthest beyond its limit, else the distribution."""
+    """The aspect that a column's score is taken from: the drifted one furthest beyond its limit, else the distribution.
+
+    Numbers out of range only where nothing else drifted: how far the values moved says more than how many left the range.
+    """
     among = [each for each in judged if each.drifted] if drifted else []
+    among = [each for each in among if each.aspect.method != OUT_OF_RANGE] or among
     among = among or [each for each in judged if each.aspect.method in (WASSERSTEIN, TOTAL_VARIATION)] or judged
     return max(among, key=lambda each: each.aspect.effect / max(each.aspect.limit, 1e-12), default=None)
 

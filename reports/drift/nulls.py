@@ -22,6 +22,8 @@ FEW = 20_000
 
 MOST = 1_000_000_000
 """Rows that NumPy draws from."""
+LEAST_CHANCE = 1e-15
+"""What is less likely counts as impossible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,20 @@ def chance(pooled: Ints, held: int, reference: int, window: int, seed: int) -> G
         seed: of the labels.
     """
     return _chance(np.asarray(pooled, dtype=np.int64).tobytes(), held, reference, window, seed)
+
+
+def most_in_window(rows: int, window: int) -> int:
+    """More given rows than this of all `rows` never fall in the window together: each is at best as likely as the first to."""
+    return math.ceil(math.log(LEAST_CHANCE) / math.log(window / rows)) if 0 < window < rows else rows
+
+
+def all_in_window(sizes: Ints, rows: int, window: int) -> Floats:
+    """The chance that so many given rows of all `rows` all fall in the window, for each number in `sizes`; 0 below `LEAST_CHANCE`."""
+    most = min(int(sizes.max(initial=0)), most_in_window(rows, window))
+    steps = np.arange(most, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        logs = np.concatenate([[0.0], np.cumsum(np.log(np.maximum(window - steps, 0.0)) - np.log(rows - steps))])
+    return np.where(sizes <= most, np.exp(logs[np.minimum(sizes, most)]), 0.0)
 
 
 @lru_cache(maxsize=32)

@@ -13,8 +13,8 @@ from driftgate.lifecycle.measurements import ColumnDrift, Degradation, ScenarioO
 from driftgate.lifecycle.measurements_shift import EnvelopePoint
 from driftgate.lifecycle.schema import ColumnKind, Schema
 from driftgate.lifecycle.verdicts import Estimate
-from driftgate.reports.drift import categorical, numeric
-from driftgate.reports.drift.aspects import MISSING, TOTAL_VARIATION, UNSEEN, WASSERSTEIN
+from driftgate.reports.drift import categorical, numeric, outside
+from driftgate.reports.drift.aspects import MISSING, OUT_OF_RANGE, TOTAL_VARIATION, UNSEEN, WASSERSTEIN
 from driftgate.reports.perturbing import Table, perturbed, table
 from driftgate.reports.scenarios import Kind
 
@@ -69,7 +69,9 @@ def _numeric(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) ->
     if all(len(side) for side in held):
         reference, window = (numeric.Atoms(*np.unique(side, return_counts=True)) for side in held)
         unit = numeric.spread(reference, window)
-        found[WASSERSTEIN] = numeric.wasserstein(numeric.pool(reference, window), *numeric.fence(reference, window, unit)) / unit
+        pooled = numeric.pool(reference, window)
+        found[WASSERSTEIN] = numeric.wasserstein(pooled, *numeric.fence(reference, window, unit)) / unit
+        found[OUT_OF_RANGE] = max(outside.shares(pooled))
     return found
 
 
