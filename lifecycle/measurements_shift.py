@@ -50,7 +50,8 @@ class EnvelopePoint:
     """One scenario of the degradation envelope together with the drift that it would show as.
 
     `magnitude`: the scenario's. `effects`: by drift method (`normalised_wasserstein`, `total_variation`, `missing_rate`, `unseen_mass`,
-    `out_of_range`), the size of the effect on `feature` that a drift report would measure. `growth`: of the loss, with the simulation's one-sided bounds.
+    `out_of_range`), the size of the effect on `feature` that a drift report would measure. `growth`: of the loss, with the simulation's
+    one-sided bounds.
     """
 
     scenario: str
