@@ -13,13 +13,11 @@ MISSING = "missing_rate"
 UNSEEN = "unseen_mass"
 OUT_OF_RANGE = "out_of_range"
 
-NOVEL = frozenset({UNSEEN, OUT_OF_RANGE})
-"""What the reference has nothing of: levels it lacks, and numbers beyond either end of its own."""
-
 WEIGHTS = {WASSERSTEIN: 0.85, TOTAL_VARIATION: 0.85, MISSING: 0.15}
 """How a column's level is shared between its distribution and its missing rate, a real change of which needs little."""
-NOVEL_SHARE = 0.4
-"""The most of a family's level that novel values may spend. What they cannot spend, as chance hardly makes any, the rest has too."""
+NOVEL = {UNSEEN: 0.4, OUT_OF_RANGE: 0.1}
+"""What the reference has nothing of, levels it lacks and numbers beyond either end of its own, and the most of a family's level that each
+may spend. What they cannot spend, as chance hardly makes any, the rest has too."""
 
 SCORE_SHARE = 0.3
 """Share of a family's level that is spent on the columns' scores, all on one scale; the rest is shared fairly."""

@@ -1,6 +1,6 @@
 """What may be claimed of all columns together: how they share a level, and which of them drifted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from driftgate.lifecycle.measurements import ColumnDrift
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports.drift.aspects import (
     LEAST_USABLE,
-    NOVEL_SHARE,
+    NOVEL,
     OUT_OF_RANGE,
     SCORE_SHARE,
     TOTAL_VARIATION,
@@ -34,6 +34,17 @@ class _Judged:
     drifted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """One way to be novel: its aspects' p-values over all columns, in order, and the chance of a false alarm that it really takes.
+
+    Spent is the largest sum that its aspects can attain within their part of the level.
+    """
+
+    p_values: Iterator[float]
+    spent: float
+
+
 def family(members: Sequence[Examined], level: float, share: float) -> tuple[ColumnDrift, ...]:
     """One result per column, whose p-values are adjusted over all of them; the family may spend `share` of the level.
 
@@ -45,12 +56,8 @@ def family(members: Sequence[Examined], level: float, share: float) -> tuple[Col
     column pays only for the columns that reach such a score by chance. A heavy-tailed one, whose score varies most, then has nearly all
     of it to itself, and would have a twentieth of a twentieth by Holm.
     """
-    novel = [aspect for member in members for aspect in member.novel]
-    alone = np.array([aspect.p_value for aspect in novel])
-    # What does not matter is not among the attainable ones; its own p-value then still says how likely it is.
-    found = np.maximum(least_of_discrete(alone.tolist(), [aspect.attainable for aspect in novel]), alone) / (NOVEL_SHARE * share)
-    novel_p = iter(np.clip(found, LEAST_P, 1.0).tolist())
-    left = share * (1.0 - _spent(novel, level * share) / (level * share))
+    accounts = {method: _account(method, members, level, part * share) for method, part in NOVEL.items()}
+    left = share - sum(account.spent for account in accounts.values()) / level
     scores = [score for member in members if (score := member.score)]
     scored = SCORE_SHARE if len(scores) > 1 else 0.0
     together = iter(np.maximum(_together(scores) / (left * scored), LEAST_P).tolist() if scored else [1.0] * len(scores))
@@ -61,7 +68,7 @@ def family(members: Sequence[Examined], level: float, share: float) -> tuple[Col
     for member, p_values, factor in zip(members, shared, factors.tolist(), strict=True):
         fair = [min(1.0, max(p * factor, LEAST_P)) for p in p_values]
         judged = [(aspect, min(p, next(together)) if aspect.score else p) for aspect, p in zip(member.others, fair, strict=True)]
-        judged += [(aspect, next(novel_p)) for aspect in member.novel]
+        judged += [(aspect, next(accounts[aspect.method].p_values)) for aspect in member.novel]
         results.append(_column(member, judged, level))
     return tuple(results)
 
@@ -72,11 +79,16 @@ def _together(scores: Sequence[Score]) -> Floats:
     return sum((tails(points, score.null) for score in scores), np.zeros(len(scores)))
 
 
-def _spent(novel: Sequence[Aspect], level: float) -> float:
-    """The chance of a false alarm that novel values really take: the largest they can attain within their share of the level."""
-    candidates = sorted({p for aspect in novel for p in aspect.attainable if p <= NOVEL_SHARE * level}, reverse=True)
-    sums = least_of_discrete(candidates, [aspect.attainable for aspect in novel])
-    return float(next((spent for spent in sums if spent <= NOVEL_SHARE * level), 0.0))
+def _account(method: str, members: Sequence[Examined], level: float, share: float) -> _Account:
+    """The account of that method, which may spend `share` of the level."""
+    aspects = [aspect for member in members for aspect in member.novel if aspect.method == method]
+    alone = np.array([aspect.p_value for aspect in aspects])
+    attainable = [aspect.attainable for aspect in aspects]
+    # What does not matter is not among the attainable ones; its own p-value then still says how likely it is.
+    found = np.clip(np.maximum(least_of_discrete(alone.tolist(), attainable), alone) / share, LEAST_P, 1.0)
+    candidates = sorted({p for own in attainable for p in own if p <= share * level}, reverse=True)
+    sums = least_of_discrete(candidates, attainable).tolist()
+    return _Account(iter(found.tolist()), next((spent for spent in sums if spent <= share * level), 0.0))
 
 
 def _column(member: Examined, found: Sequence[tuple[Aspect, float]], level: float) -> ColumnDrift:
