@@ -19,6 +19,9 @@ NOVEL = {UNSEEN: 0.4, OUT_OF_RANGE: 0.1}
 """What the reference has nothing of, levels it lacks and numbers beyond either end of its own, and the most of a family's level that each
 may spend. What they cannot spend, as chance hardly makes any, the rest has too."""
 
+MOST_FREEDOM = 4
+"""More ways to move than these ask for no more level: the tests of a number look in few directions, however many values it has."""
+
 SCORE_SHARE = 0.3
 """Share of a family's level that is spent on the columns' scores, all on one scale; the rest is shared fairly."""
 
@@ -57,6 +60,7 @@ class Aspect:
     `effect`: in the method's unit, over all rows. `limit`: least effect that matters at these sizes. `chance`: mean effect
     where nothing drifted. `p_value`: of the significance test, before any adjustment. `attainable`: the p-values that chance could
     have given a material effect instead, descending, where they are few enough to count. `score`: of a distribution, beside other columns'.
+    `freedom`: in how many ways it can move: levels, or cells of values, less one.
     """
 
     method: str
@@ -66,6 +70,7 @@ class Aspect:
     p_value: float
     attainable: tuple[float, ...] = ()
     score: Score | None = None
+    freedom: int = 1
 
 
 def beside_chance(materiality: float, chance: float) -> float:

@@ -81,6 +81,7 @@ def _distribution(everything: Table, independent: Table, sizes: tuple[int, int],
         chance=chance,
         p_value=surprise.strongest_of(_statistics(observed)[0], _statistics(null)),
         score=Score(float(moved[0]), by_chance),
+        freedom=gap.shape[1],
     )
 
 

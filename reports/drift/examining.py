@@ -1,10 +1,11 @@
 """What can drift in each column, measured: effects, limits and p-values, before anything is claimed of all columns together."""
 
+import math
 from dataclasses import dataclass
 
 from driftgate.reports.drift import categorical, numeric, outside
 from driftgate.reports.drift import words as saying
-from driftgate.reports.drift.aspects import LEAST_USABLE, NOVEL, WEIGHTS, Aspect, Materiality, Score, missing
+from driftgate.reports.drift.aspects import LEAST_USABLE, MOST_FREEDOM, NOVEL, WEIGHTS, Aspect, Materiality, Score, missing
 from driftgate.reports.drift.words import Said
 from driftgate.reports.profiles.categorical import CategoricalProfile
 from driftgate.reports.profiles.frame import FrameProfile
@@ -47,6 +48,12 @@ class Examined:
     def score(self) -> Score | None:
         """How far its distribution moved, on the scale that all columns share; None where it could not be judged."""
         return next((aspect.score for aspect in self.aspects if aspect.score), None)
+
+    @property
+    def weight(self) -> float:
+        """Its part of what columns share fairly: a move is hidden by as many others as are possible, so more freedom needs more level."""
+        most = max((aspect.freedom for aspect in self.others), default=1)
+        return math.sqrt(min(max(most, 1), MOST_FREEDOM))
 
     def shared(self) -> list[float]:
         """The others' p-values, adjusted by their weights so that the least of them is one p-value for the column."""

@@ -62,8 +62,8 @@ def family(members: Sequence[Examined], level: float, share: float) -> tuple[Col
     scored = SCORE_SHARE if len(scores) > 1 else 0.0
     together = iter(np.maximum(_together(scores) / (left * scored), LEAST_P).tolist() if scored else [1.0] * len(scores))
     shared = [member.shared() for member in members]
-    least = np.array([min(own, default=1.0) for own in shared])
-    factors = np.divide(holm(least), least, out=np.ones_like(least), where=least > 0) / (left * (1 - scored))
+    least, weights = np.array([min(own, default=1.0) for own in shared]), np.array([member.weight for member in members])
+    factors = np.divide(holm(least, weights), least, out=np.ones_like(least), where=least > 0) / (left * (1 - scored))
     results = []
     for member, p_values, factor in zip(members, shared, factors.tolist(), strict=True):
         fair = [min(1.0, max(p * factor, LEAST_P)) for p in p_values]

@@ -189,6 +189,7 @@ def distribution(everything: Pair, independent: Pair, sizes: tuple[int, int], ma
         limit=limit,
         chance=chance,
         score=Score(float(moved[0]), by_chance),
+        freedom=observed.gaps.shape[1],
         p_value=surprise.strongest_of(_statistics(observed, widths[:, 0], least)[0], _statistics(null, widths[:, 0], least)),
     )
 

@@ -66,12 +66,16 @@ def tails(points: Floats, null: Floats) -> Floats:
     return np.where(reached >= ANCHOR, counted, np.maximum(beyond, reached / (1 + draws)))
 
 
-def holm(p_values: Floats) -> Floats:
-    """p-values adjusted so that the chance of any false alarm among them is kept, however they depend on each other (Holm 1979)."""
+def holm(p_values: Floats, weights: Floats) -> Floats:
+    """p-values adjusted so that the chance of any false alarm among them is kept, however they depend on each other (Holm 1979).
+
+    Each has a part of the level by its weight, above 0; both of shape (p-values,). Weights must not hang on the p-values.
+    """
     if not len(p_values):
         return p_values
-    order = np.argsort(p_values, kind="stable")
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    ratios = p_values / weights
+    order = np.argsort(ratios, kind="stable")
+    stepped = np.maximum.accumulate(ratios[order] * weights[order][::-1].cumsum()[::-1])
     adjusted = np.empty_like(p_values)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted

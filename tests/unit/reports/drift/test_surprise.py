@@ -9,23 +9,35 @@ from driftgate.reports.drift import surprise
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12).map(np.array)
 
 
-@given(p_values)
-def test_holm_never_claims_more_than_a_single_test_nor_less_than_bonferroni(given_):
-    adjusted = surprise.holm(given_)
+weighted = st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 10)), min_size=1, max_size=12).map(lambda pairs: np.array(pairs).T)
 
-    assert (adjusted >= given_).all()
-    assert (adjusted <= np.minimum(len(given_) * given_, 1.0)).all()
+
+@given(weighted)
+def test_holm_never_claims_more_than_a_single_test_nor_less_than_bonferroni(given_):
+    p, weights = given_
+
+    adjusted = surprise.holm(p, weights)
+
+    assert (adjusted >= p * (1 - 1e-12)).all()
+    assert (adjusted <= np.minimum(weights.sum() / weights * p, 1.0) * (1 + 1e-12)).all()
+
+
+def test_holm_gives_more_of_the_level_to_what_weighs_more():
+    adjusted = surprise.holm(np.array([0.01, 0.01, 0.5]), np.array([1.0, 2.0, 1.0]))
+
+    # First the one that is surest for its weight, of all four parts; then the next, of the two that are left.
+    assert adjusted == pytest.approx([0.02, 0.02, 0.5])
 
 
 @given(p_values)
 def test_holm_keeps_the_order(given_):
-    adjusted = surprise.holm(given_)
+    adjusted = surprise.holm(given_, np.ones(len(given_)))
 
     assert (np.diff(adjusted[np.argsort(given_, kind="stable")]) >= 0).all()
 
 
 def test_holm_of_nothing_is_nothing():
-    assert surprise.holm(np.zeros(0)).shape == (0,)
+    assert surprise.holm(np.zeros(0), np.zeros(0)).shape == (0,)
 
 
 def test_the_tail_beyond_the_draws_goes_on_falling():
