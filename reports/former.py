@@ -34,8 +34,8 @@ def measure(
 ) -> FormerChampion:
     """The mean of the paired loss difference (candidate - former champion), and how sure it is that it is over margin x its loss.
 
-    Outputs and `y` as for `comparison.compare`, and the bounds of the same kind. How sure: Student's t from each row's
-    influence with Hall's correction (`bounds.corrected`), by entity where entities repeat, by runs in time where `ordered`. Without rows there are no numbers.
+    Outputs and `y` as for `comparison.compare`, and the bounds of the same kind. How sure: Student's t from each row's influence with
+    Hall's correction (`bounds.corrected`), by entity where entities repeat, by runs in time where `ordered`. No rows have no numbers.
     """
     mine, theirs = (losses.per_row_loss(outputs, y, schema) for outputs in (candidate_outputs, former_outputs))
     if not len(mine):
