@@ -10,14 +10,18 @@ the larger share of the worse ones that pass, `power` the smaller share of the b
 """
 
 import argparse
+import atexit
 import json
 import multiprocessing
 import os
+import shutil
+import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,13 +46,13 @@ from driftgate.service.settings import load
 
 MODEL = "leavers"
 ROWS = 2_000
-TRAIN = 2_000
+TRAIN = 500
 CANDIDATES = 300
 WORSE, BETTER = "worse", "better"
 FORMER = 4
 CHAMPION = FORMER + 1
 CANDIDATE = CHAMPION + 1
-PAYLOADS = 500
+PAYLOADS = 200
 CHAMPION_ERRORS = 0.55
 """How far off the champion's weights are: so far that there is room to be better by three standard errors."""
 FEWEST_ERRORS, MOST_ERRORS = 1.0, 3.0
@@ -113,6 +117,15 @@ class Book:
         ]
 
 
+@dataclass(frozen=True)
+class Tried:
+    """A candidate: its weights, how many standard errors of the difference it is worse than the champion, and such an error."""
+
+    weights: Floats
+    errors: float
+    error: float
+
+
 class Court:
     """Champion, former champions, payloads and examiner: what does not change from candidate to candidate is made once."""
 
@@ -135,8 +148,8 @@ class Court:
         examiner = MeasuringExaminer(settings, self._bench, log, lambda _: None, lambda _: self._policy, book.measured)
         self._desk = Desk(cast("Ledger", book), cast("Registry", self._bench), examiner)
 
-    def candidate(self, kind: str, place: int) -> tuple[Floats, float, float]:
-        """The weights of the kind's candidate of that number, its distance in standard errors, and such an error."""
+    def candidate(self, kind: str, place: int) -> Tried:
+        """The kind's candidate of that number."""
         rng = np.random.default_rng([11, place, kind == WORSE])
         while True:
             errors = float(rng.uniform(FEWEST_ERRORS, MOST_ERRORS)) if kind == WORSE else BETTER_ERRORS
@@ -146,7 +159,7 @@ class Court:
             if found is not None:
                 weights, difference = found
                 error = difference.spread / float(np.sqrt(ROWS))
-                return weights, difference.mean / error, error
+                return Tried(weights, difference.mean / error, error)
 
     def evidence(self, weights: Floats, margin: float, place: int) -> Evidence:
         """Everything that the default gates ask about the candidate, on rows of its own."""
@@ -159,31 +172,39 @@ class Court:
 
     def outcome(self, kind: str, place: int) -> Outcome:
         """What comes of one candidate."""
-        weights, errors, error = self.candidate(kind, place)
-        evidence = self.evidence(weights, error / self.champion_loss, 2 * place + (kind == WORSE))
+        tried = self.candidate(kind, place)
+        evidence = self.evidence(tried.weights, tried.error / self.champion_loss, 2 * place + (kind == WORSE))
         verdicts, blocking = {}, {}
         for standard in Standard:
             gates = judge(evidence, replace(self._policy, standard=standard))
             verdicts[standard.value] = verdict_over(gates).value
             blocking[standard.value] = tuple(gate.name for gate in gates if gate.verdict.blocks)
-        return Outcome(kind, errors, verdicts, blocking)
+        return Outcome(kind, tried.errors, verdicts, blocking)
 
 
-def outcomes(share: tuple[int, int, int]) -> list[Outcome]:
-    """Those of every `step`-th pair of candidates from `first` to before `count`: one process's share of the work."""
-    first, step, count = share
-    with tempfile.TemporaryDirectory(prefix="driftgate-decisions-") as folder:
-        court = Court(Path(folder), Population())
-        return [court.outcome(kind, place) for place in range(first, count, step) for kind in (WORSE, BETTER)]
+@cache
+def court() -> Court:
+    """This process's own."""
+    folder = tempfile.mkdtemp(prefix="driftgate-decisions-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Court(Path(folder), Population())
 
 
-def simulated(count: int, processes: int) -> list[Outcome]:
-    """The outcomes of so many candidates of each kind."""
-    shares = [(first, processes, count) for first in range(processes)]
+def outcomes(place: int) -> list[Outcome]:
+    """Those of the two candidates of that number."""
+    return [court().outcome(kind, place) for kind in (WORSE, BETTER)]
+
+
+def simulated(count: int, processes: int, told: Callable[[Sequence[Outcome]], None] = lambda _: None) -> list[Outcome]:
+    """The outcomes of so many candidates of each kind. `told` gets those that are known so far."""
     if processes == 1:
-        return outcomes(shares[0])
+        return [outcome for place in range(count) for outcome in outcomes(place)]
+    found: list[Outcome] = []
     with multiprocessing.get_context("spawn").Pool(processes) as workers:
-        return [outcome for found in workers.imap(outcomes, shares) for outcome in found]
+        for pair in workers.imap(outcomes, range(count)):
+            found += pair
+            told(found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -212,6 +233,17 @@ def promoted(found: Sequence[Outcome], kind: str, standard: Standard) -> Share:
     """The share of the kind that passes by the standard."""
     mine = [outcome for outcome in found if outcome.kind == kind]
     return Share(sum(outcome.verdicts[standard.value] == Verdict.PASS.value for outcome in mine), len(mine))
+
+
+def _told(found: Sequence[Outcome]) -> None:
+    counts = [promoted(found, kind, standard) for kind in (WORSE, BETTER) for standard in Standard]
+    shown = ", ".join(f"{share.hits}" for share in counts)
+    print(
+        f"\r{counts[0].of} pairs of candidates; promoted of the worse and of the better, by standard: {shown}",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def report(found: Sequence[Outcome]) -> Iterator[str]:
@@ -244,7 +276,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--no-backtests", action="store_true", help="leave the replayed streams out")
     asked = parser.parse_args()
-    found = simulated(asked.candidates, asked.processes)
+    found = simulated(asked.candidates, asked.processes, _told)
     print("\n".join(report(found)))
     answer: dict[str, Any] = dict(rates(found))
     print(f"required: at most {REQUIRED_FALSE:.0%} of the worse and at least {REQUIRED_POWER:.0%} of the better, by either standard")

@@ -25,6 +25,8 @@ SCHEMA = Schema(
     (*(Column(name, ColumnKind.NUMERIC, low=-6.0, high=6.0) for name in NUMBERS), Column("plan", ColumnKind.CATEGORICAL, levels=LEVELS)),
     ("no", "yes"),
 )
+MOST = 4.0
+"""As far from the truth as a version is looked for."""
 TRUE = np.array([-1.2, 0.9, -0.7, 0.5, -0.3, 0.2, -1.0, 0.3, -1.4, -1.8])
 """What the log-odds of leaving really hang on: six numbers, then the level of each plan."""
 
@@ -85,6 +87,11 @@ class Population:
     seed: int = 0
 
     @cached_property
+    def few(self) -> "Population":
+        """A part of it, for a first look."""
+        return Population(self.rows // 10, self.seed)
+
+    @cached_property
     def _design(self) -> Floats:
         return design(drawn(self.rows, [self.seed, 99]))
 
@@ -97,6 +104,17 @@ class Population:
         leaving = np.clip(1.0 / (1.0 + np.exp(-(self._design @ weights))), PROBABILITY_EPSILON, 1.0 - PROBABILITY_EPSILON)
         return -np.log1p(-leaving), -np.log(leaving)
 
+    @cached_property
+    def _known(self) -> dict[bytes, tuple[Floats, Floats]]:
+        return {}
+
+    def _champion(self, weights: Floats) -> tuple[Floats, Floats]:
+        """The losses of a version that others are held against, kept."""
+        key = weights.tobytes()
+        if key not in self._known:
+            self._known[key] = self._losses(weights)
+        return self._known[key]
+
     def loss(self, weights: Floats) -> float:
         """The expected log-loss of a version."""
         stays, leaves = self._losses(weights)
@@ -104,7 +122,7 @@ class Population:
 
     def difference(self, candidate: Floats, champion: Floats) -> Difference:
         """The candidate's loss less the champion's."""
-        stays, leaves = (mine - theirs for mine, theirs in zip(self._losses(candidate), self._losses(champion), strict=True))
+        stays, leaves = (mine - theirs for mine, theirs in zip(self._losses(candidate), self._champion(champion), strict=True))
         mean = float(np.mean((1.0 - self._true) * stays + self._true * leaves))
         square = float(np.mean((1.0 - self._true) * stays**2 + self._true * leaves**2))
         return Difference(mean, float(np.sqrt(square - mean**2)))
@@ -117,14 +135,18 @@ def at_errors(population: Population, champion: Floats, direction: Floats, error
     """
     from scipy.optimize import brentq
 
-    def apart(amount: float) -> float:
-        found = population.difference(TRUE + amount * direction, champion)
+    def apart(amount: float, among: Population) -> float:
+        found = among.difference(TRUE + amount * direction, champion)
         return found.mean / found.spread * float(np.sqrt(rows)) - errors
 
-    if apart(0.0) >= 0.0 or apart(4.0) <= 0.0:
+    few = population.few
+    if apart(0.0, few) >= 0.0 or apart(MOST, few) <= 0.0:
         return None
-    amount = float(brentq(apart, 0.0, 4.0, xtol=1e-3, rtol=1e-3))
-    weights = TRUE + amount * direction
+    # Found on some of the rows, then moved by what is missing on all of them.
+    near = float(brentq(apart, 0.0, MOST, args=(few,), xtol=1e-3, rtol=1e-3))
+    step = 0.05
+    slope = (apart(near + step, few) - apart(near, few)) / step
+    weights = TRUE + (near - apart(near, population) / slope) * direction
     return weights, population.difference(weights, champion)
 
 

@@ -104,7 +104,6 @@ class MeasuringExaminer(Examiner):
             losses.truth(shared.rows[shared.later.schema.target], schema),
             self._versions.scorer(candidate).score(taken_by(shared.rows, candidate)),
             ordered(shared.later, self._settings),
-            self._seed(candidate.model),
         )
         compared = comparison.compare(
             judged.outputs,
@@ -116,7 +115,7 @@ class MeasuringExaminer(Examiner):
             entities=entities_of(shared.rows, shared.later.schema),
             ordered=judged.ordered,
             confidence=limits.confidence,
-            seed=judged.seed,
+            seed=self._seed(candidate.model),
         )
         return replace(compared, best_of=limits.best_of, former=tuple(self._former(judged, champion, limits)))
 

@@ -26,7 +26,6 @@ class Judged:
     truth: Any
     outputs: Any
     ordered: bool
-    seed: int
 
 
 class FormerChampions:
@@ -78,7 +77,6 @@ class FormerChampions:
             entities=entities_of(rows, shared.later.schema),
             ordered=judged.ordered,
             confidence=policy.confidence,
-            seed=judged.seed,
         )
 
     def _unseen(self, former: Version, shared: Shared) -> "npt.NDArray[np.bool_]":

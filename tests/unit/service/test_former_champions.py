@@ -49,7 +49,7 @@ class Shelf:
 
 def judged() -> Judged:
     held = rows()
-    return Judged(CANDIDATE, Shared(CANDIDATE, held, 0), losses.truth(held["churned"], SCHEMA), np.full((150, 2), 0.5), False, 0)
+    return Judged(CANDIDATE, Shared(CANDIDATE, held, 0), losses.truth(held["churned"], SCHEMA), np.full((150, 2), 0.5), False)
 
 
 def beside(office: Office, shelf: Shelf, **versions: Version) -> FormerChampions:
@@ -104,7 +104,7 @@ def test_a_policy_that_looks_at_no_earlier_champion_reads_nothing() -> None:
 
 
 def test_another_model_has_no_part_in_it() -> None:
-    other = Judged(a_version(5, "other"), judged().shared, judged().truth, judged().outputs, False, 0)
+    other = Judged(a_version(5, "other"), judged().shared, judged().truth, judged().outputs, False)
 
     assert MODEL != "other"
     assert beside(Office().promoted(1, 2, 4), Shelf()).measured(other, a_version(4, "other"), Policy()) == ()
