@@ -1,5 +1,6 @@
 """Versions that exist for the length of a self-test: in a scratch folder, in no registry."""
 
+import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -105,6 +106,7 @@ class Bench:
         return self.scratch / str(version.number)
 
     def forget(self, number: int) -> None:
-        """Lets go of the version's rows and of the loaded model."""
+        """Lets go of the version, its rows and its artifact."""
         self._rows.pop(number)
         self._scorers.pop(number, None)
+        shutil.rmtree(self.model_folder(self._versions.pop(number)))

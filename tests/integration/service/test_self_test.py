@@ -21,6 +21,13 @@ pytestmark = pytest.mark.slow
 ROWS = 2_400
 QUICK = Policy(off=("cost", "degradation", "freshness", "replay"))
 """Without the gates that take long and have nothing to say of these candidates."""
+MAY_BE_HARMLESS = {
+    "binary": {REFIT, "a_tenth_of_the_rows"},
+    "multiclass": {REFIT, "a_tenth_of_the_rows", "distorted_outputs"},
+    "regression": {REFIT, "a_tenth_of_the_rows"},
+}
+"""A tenth of the rows is enough for a linear model of five columns. And rows of before the turn make the champion timid: to square the
+probabilities of three classes, and scale them, cures that as often as not."""
 PROJECT = """
 [models.clients]
 source = { path = "rows.csv" }
@@ -70,8 +77,7 @@ def test_known_bad_candidates_are_refused_by_a_gate_that_is_there_for_them(tmp_p
     trials = by_kind(found)
     assert found.passed, [(trial.kind, trial.truth, trial.blocking) for trial in found.trials if not trial.as_it_should]
     assert [kind for kind, trial in trials.items() if trial.problem is not None] == []
-    # A tenth of the rows is enough for a linear model of five columns, as may happen: what it truly does is measured, not assumed.
-    assert {kind for kind, trial in trials.items() if trial.truth == WORSE} >= set(SHOULD_BLOCK) - {REFIT, "a_tenth_of_the_rows"}
+    assert {kind for kind, trial in trials.items() if trial.truth == WORSE} >= set(SHOULD_BLOCK) - MAY_BE_HARMLESS[task]
     assert "data_quality" in trials["leaked_target"].blocking
     assert "slices" in trials["broken_segment"].blocking
     assert (trials[REFIT].non_inferior, trials[REFIT].truth) == (Verdict.PASS, HARMLESS)
@@ -104,5 +110,4 @@ def test_the_command_prints_the_table_and_registers_nothing(tmp_path: Path) -> N
     assert (done.exit_code, document["passed"]) == (0, True)
     assert [each["kind"] for each in document["candidates"]] == list(SHOULD_BLOCK)
     assert document["rows"] == {"train": 1200, "judged": 600, "aside": 600}
-    told = CliRunner().invoke(cli, ["--project", str(folder), "status", "--json"])
-    assert json.loads(told.stdout)["models"][0]["candidate"] is None
+    assert not (folder / ".driftgate/mlflow.db").exists()
