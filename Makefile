@@ -74,6 +74,7 @@ bench: install peers  ## Every benchmark; each prints its ratios and one JSON li
 	$(BIN)/python -m benchmarks.etl
 	$(BIN)/python -m benchmarks.drift
 	$(BIN)/python -m benchmarks.alarms
+	$(BIN)/python -m benchmarks.decisions
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.year
 

@@ -2,7 +2,8 @@
 
 Run: `python -m benchmarks.simulation`. Both sides are measured in turn in the same process: ours builds the perturbed rows, scores them
 and computes loss, lift, growth and bounds; the bare side calls `predict_proba` once per scenario on rows that were perturbed beforehand,
-and on no row that the scenario does not touch. The last line is one JSON object.
+and on no row that the scenario does not touch. A verdict is a promotion of a real project, from its
+request on: `benchmarks/verdict.py`. The last line is one JSON object.
 """
 
 import json
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.verdict import docket
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
-from driftgate.reports import comparison, degradation, losses, performance, perturbing, scenarios
+from driftgate.reports import degradation, losses, perturbing, scenarios
 from driftgate.reports.scenarios import Kind, Scenario
 
 HOLDOUT = 4_000
@@ -113,22 +115,10 @@ def simulated(one: Case) -> None:
     degradation.simulate(one.scorer, one.holdout, one.y, one.chosen)
 
 
-def predicted(*cases: Case) -> None:
+def predicted(one: Case) -> None:
     """The bare calls."""
-    for one in cases:
-        for frame in one.calls:
-            one.scorer.score(frame)
-
-
-def verdict(candidate: Case, champion: Case, train: performance.TargetStats, seen: pd.DataFrame) -> None:
-    """Ours: all that a judgement measures of two versions that score the same rows (behaviour tests are the user's own)."""
-    schema, holdout = candidate.scorer.schema, candidate.holdout
-    features = holdout[list(schema.features)]
-    outputs, rival = candidate.scorer.score(features), champion.scorer.score(features)
-    performance.measure(schema, holdout["churned"], outputs, train=train)
-    kept = comparison.unseen(holdout, seen, schema)
-    comparison.compare(outputs[kept], rival[kept], candidate.y[kept], schema, champion=1, excluded=int((~kept).sum()))
-    degradation.simulate(candidate.scorer, holdout, candidate.y, candidate.chosen, champion_scorer=champion.scorer)
+    for frame in one.calls:
+        one.scorer.score(frame)
 
 
 def paired(ours: Callable[[], None], bare: Callable[[], None], rounds: int = ROUNDS) -> tuple[float, float, float]:
@@ -151,20 +141,19 @@ def paired(ours: Callable[[], None], bare: Callable[[], None], rounds: int = ROU
 
 def measured(name: str) -> dict[str, tuple[float, float, float]]:
     """Seconds and ratio of each question for one kind of model."""
-    scorer, train, holdout = fitted(name)
+    scorer, _, holdout = fitted(name)
     first = scorer.schema.features[0]
     every = scenarios.standard(scorer.schema, len(holdout))
     eight = tuple(one for one in every if one.name in EIGHT or (one.kind is Kind.SCALE and one.features == (first,)))
     envelope = tuple(one for one in every if one.kind in (Kind.SCALE, Kind.MULTIVARIATE))
     small, large = case(scorer, holdout, eight), case(scorer, holdout, envelope)
-    rival, seen, _ = fitted(name, seed=1)
-    champion = case(rival, holdout, envelope)
-    stats = performance.target_stats(train["churned"], scorer.schema)
-    return {
+    found = {
         "scenarios": paired(lambda: simulated(small), lambda: predicted(small)),
         "envelope": paired(lambda: simulated(large), lambda: predicted(large), rounds=5),
-        "verdict": paired(lambda: verdict(large, champion, stats, seen), lambda: predicted(large, champion), rounds=5),
     }
+    with docket(name, generated()[0]) as real:
+        found["verdict"] = paired(real.judged, real.predicted, rounds=5)
+    return found
 
 
 def report(results: dict[str, dict[str, tuple[float, float, float]]]) -> Sequence[str]:

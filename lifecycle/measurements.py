@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from driftgate.lifecycle.measurements_former import FormerChampion
 from driftgate.lifecycle.schema import Task
 from driftgate.lifecycle.verdicts import Estimate, Verdict
 
@@ -45,7 +46,8 @@ class Comparison:
 
     `difference`: mean of (candidate's loss - champion's loss) per row, with one-sided bounds each at `confidence`.
     `excluded`: holdout rows left out because the champion had trained on them. `units`: what was resampled
-    (`rows`, `entities` or `blocks`) and `groups`, how many of them.
+    (`rows`, `entities` or `blocks`) and `groups`, how many of them. `former`: those that were champion before, newest first, of the last
+    `best_of` champions, the present one among them; 0: nobody was looked for.
     """
 
     champion: int
@@ -59,6 +61,8 @@ class Comparison:
     units: str
     groups: int
     seed: int
+    best_of: int = 0
+    former: tuple[FormerChampion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

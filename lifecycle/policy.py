@@ -26,7 +26,8 @@ class Policy:
     that shows a candidate to be good (larger). `minimum_rows`: fewer judged rows are `undecided` (larger). `floors`: least (or for
     losses, largest) value of a metric. `growth_limit`: largest tolerated relative loss growth at the gated scenarios (smaller);
     `growth_margin`: how much more than the champion's (smaller). `gated_magnitude`: univariate scale factors up to this one are gated,
-    larger ones reported (larger). `test_seconds`: time limit of the user's tests. `approval`: a person must approve before anything serves.
+    larger ones reported (larger). `best_of`: a candidate must also hold against the best of so many last champions, the present one among
+    them (larger). `test_seconds`: time limit of the user's tests. `approval`: a person must approve before anything serves.
 
     `off`: optional gates that are not judged (fewer). `refusal_level`: the chance at which each of the gates that need proof of harm may
     refuse a version that is on the limit (larger). `slice_margin`: share of the champion's loss that a segment may lose (smaller);
@@ -85,6 +86,7 @@ class Policy:
     time_zone: str = "UTC"
     spend_level: bool = True
     tests: tuple[str, ...] = ()
+    best_of: int = 5
 
     @property
     def sha256(self) -> str:

@@ -157,5 +157,6 @@ RULES: Mapping[str, Rule] = MappingProxyType({
     "time_zone": _time_zone,
     "spend_level": _lower("spend_level"),
     "tests": _fewer("tests"),
+    "best_of": _lower("best_of"),
 })  # fmt: skip
 """By the name of a field, whether the second policy is looser than the first in it."""

@@ -29,6 +29,7 @@ from driftgate.service.deferred import deferred
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
 from driftgate.service.examining import MeasuringExaminer
+from driftgate.service.former_champions import FormerChampions
 from driftgate.service.ledger_keys import keys_of
 from driftgate.service.metering import WindowMeter
 from driftgate.service.monitoring.book import SqlMonitoringBook
@@ -140,7 +141,10 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         redactions={name: redaction for name, table in models.items() if (redaction := _redaction(table, storage)) is not None},
     )
     trainer, ledger, book = LazyTrainer(staging, settings.project, progress), SqlLedger(engine), SqlMonitoringBook(engine)
-    examiner = MeasuringExaminer(settings, registry, payloads, progress, lambda version: judging(version, settings, ledger, registry))
+    former = FormerChampions(ledger, registry, registry.version)
+    examiner = MeasuringExaminer(
+        settings, registry, payloads, progress, lambda version: judging(version, settings, ledger, registry), former.measured
+    )
     roster, jobs = Roster(engine), Jobs(storage.workflows)
 
     def watch() -> Watch:

@@ -18,6 +18,7 @@ from driftgate.lifecycle.weighing import Weighing
 
 if TYPE_CHECKING:
     from driftgate.service.durable.jobs import Job
+    from driftgate.service.self_test import SelfTest, Trial
     from driftgate.service.settings_traffic import ArmsTable
 
 Document = dict[str, Any]
@@ -81,6 +82,39 @@ def judged(model: str, number: int, champion: int | None, judgement: Judgement) 
         "gates": plain(judgement.gates),
         "evidence_sha256": judgement.evidence_sha256,
         "policy_sha256": judgement.policy_sha256,
+    }
+
+
+def self_tested(found: "SelfTest") -> Document:
+    """What `gate --self-test` answers."""
+    return {
+        "model": found.model,
+        "passed": found.passed,
+        "policy_sha256": found.policy.sha256,
+        "standard": found.policy.standard.value,
+        "margin": found.policy.margin,
+        "rows": {"train": found.train, "judged": found.judged, "aside": found.aside},
+        "candidates": [_trial(trial) for trial in found.trials],
+    }
+
+
+def _trial(trial: "Trial") -> Document:
+    head: Document = {"kind": trial.kind, "as_it_should": trial.as_it_should, "problem": trial.problem}
+    if trial.harm is None:
+        return head
+    return {
+        **head,
+        "about": trial.about,
+        "loss": trial.harm.loss,
+        "champion_loss": trial.harm.champion_loss,
+        "candidate_loss": trial.harm.candidate_loss,
+        "harm": plain(trial.harm.difference),
+        "line": trial.line,
+        "truth": trial.truth,
+        "verdict": trial.verdict.value,
+        "non_inferior": trial.non_inferior.value,
+        "blocking": list(trial.blocking),
+        "gates": plain(trial.gates),
     }
 
 

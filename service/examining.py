@@ -1,14 +1,17 @@
 """Candidates measured: where registry, reports and the user's tests meet."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, Performance, SchemaCheck
+from driftgate.lifecycle.measurements_former import FormerChampion
 from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Freshness, HoldoutCalibration, Replay, Slices
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.ports import Evaluation, Examiner, PayloadLog
 from driftgate.lifecycle.versions import Training, Version
+from driftgate.service.former_champions import Judged, nobody
 from driftgate.service.gate_measures import GateMeasures
 from driftgate.service.judged_rows import Versions, entities_of, lacking, ordered, taken_by, unseen_by_both
 from driftgate.service.settings import Settings
@@ -17,7 +20,8 @@ from driftgate.service.settings import Settings
 class MeasuringExaminer(Examiner):
     """Measures with `driftgate.reports`, on the snapshots that the registry keeps, by the seeds of the settings.
 
-    `limits`: the policy that a version would be judged by now; by default the one that the settings propose.
+    `limits`: the policy that a version would be judged by now; by default the one that the settings propose. `former`: measures beside
+    those that were champion before; by default nobody was.
     """
 
     def __init__(
@@ -27,11 +31,13 @@ class MeasuringExaminer(Examiner):
         payloads: PayloadLog,
         progress: Callable[[str], None],
         limits: Callable[[Version], Policy] | None = None,
+        former: Callable[[Judged, Version, Policy], Sequence[FormerChampion]] = nobody,
     ) -> None:
         self._settings = settings
         self._versions = versions
         self._progress = progress
         self._limits = limits or (lambda version: settings.policy(version.model))
+        self._former = former
         self._gates = GateMeasures(settings, versions, payloads, progress)
 
     def evaluate(self, training: Training) -> Evaluation:
@@ -87,23 +93,31 @@ class MeasuringExaminer(Examiner):
         )
 
     def comparison(self, candidate: Version, champion: Version) -> Comparison:
-        """Both on the holdout rows of the later of the two that the other was not trained on."""
+        """Both, and those that were champion before, on the holdout rows of the later of the two that the other was not trained on."""
         from driftgate.reports import comparison, losses
 
         self._progress(f"comparing with champion {champion.number}")
-        shared, schema = unseen_by_both(self._versions, candidate, champion), candidate.schema
-        return comparison.compare(
-            self._versions.scorer(candidate).score(taken_by(shared.rows, candidate)),
-            losses.align(self._versions.scorer(champion).score(taken_by(shared.rows, champion)), champion.schema, schema),
+        shared, schema, limits = unseen_by_both(self._versions, candidate, champion), candidate.schema, self._limits(candidate)
+        judged = Judged(
+            candidate,
+            shared,
             losses.truth(shared.rows[shared.later.schema.target], schema),
+            self._versions.scorer(candidate).score(taken_by(shared.rows, candidate)),
+            ordered(shared.later, self._settings),
+        )
+        compared = comparison.compare(
+            judged.outputs,
+            losses.align(self._versions.scorer(champion).score(taken_by(shared.rows, champion)), champion.schema, schema),
+            judged.truth,
             schema,
             champion=champion.number,
             excluded=shared.excluded,
             entities=entities_of(shared.rows, shared.later.schema),
-            ordered=ordered(shared.later, self._settings),
-            confidence=self._limits(candidate).confidence,
+            ordered=judged.ordered,
+            confidence=limits.confidence,
             seed=self._seed(candidate.model),
         )
+        return replace(compared, best_of=limits.best_of, former=tuple(self._former(judged, champion, limits)))
 
     def data_quality(self, candidate: Version, champion: Version | None, policy: Policy) -> DataQuality:
         """What is wrong with the candidate's snapshot, by itself and beside the champion's."""

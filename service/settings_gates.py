@@ -44,6 +44,7 @@ class GatesTable(Table):
     standard: Standard = Standard.SUPERIOR
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.01
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    best_of: Annotated[int, Field(ge=0, le=20)] = 5
     minimum_rows: Annotated[int, Field(ge=1)] = 200
     floors: dict[str, float] = Field(default_factory=dict)
     growth_limit: Annotated[float, Field(gt=0)] = 0.10

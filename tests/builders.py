@@ -20,6 +20,7 @@ from driftgate.lifecycle.measurements import (
     ScenarioOutcome,
     SchemaCheck,
 )
+from driftgate.lifecycle.measurements_former import FormerChampion
 from driftgate.lifecycle.measurements_gates import (
     Cost,
     DataQuality,
@@ -130,8 +131,16 @@ def passing_comparison(champion: int = 1, **changes: Any) -> Comparison:
         units="rows",
         groups=1000,
         seed=0,
+        best_of=5,
     )
     return replace(comparison, **changes)
+
+
+def a_former_champion(version: int = 1, p_value: float = 1.0, **changes: Any) -> FormerChampion:
+    """One that loses .44 where the candidate loses .40, surely no less."""
+    difference = Estimate(-0.04, -0.06, -0.02)
+    former = FormerChampion(version, 900, 100, 0.40, 0.44, 0.01, difference, Beyond(0.0044, p_value))
+    return replace(former, **changes)
 
 
 def a_scenario(scenario: str = "score x1.05", upper: float | None = 0.03, **changes: Any) -> ScenarioOutcome:

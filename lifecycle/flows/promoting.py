@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from driftgate.lifecycle.canonical import plain, sha256
+from driftgate.lifecycle.champions import way
 from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound
 from driftgate.lifecycle.flows import evidencing, policing
 from driftgate.lifecycle.gates import Evidence, Judgement, judge, turned_off, verdict_over
@@ -181,16 +182,9 @@ def rollback_target(model: str, wanted: int | None, ledger: Ledger) -> int:
     without gates: no evidence speaks for it. Raises VersionNotFound.
     """
     decisions = [event for event in ledger.events(model=model) if event.kind is Kind.DECIDED]
-    former = [int(event.body["version"]) for event in decisions]
-    if wanted is not None and wanted in former:
+    if wanted is not None and wanted in {int(event.body["version"]) for event in decisions}:
         return wanted
-    path: list[int] = []
-    for number, event in zip(former, decisions, strict=True):
-        if event.body["action"] == Action.ROLLBACK.value and number in path:
-            while path[-1] != number:
-                path.pop()
-        else:
-            path.append(number)
+    path = way(decisions)
     earlier = [number for number in path[:-1] if wanted is None and number != path[-1] and ungated(decisions, number) is None]
     if earlier:
         return earlier[-1]

@@ -1,13 +1,17 @@
 """Whether a version is better than what serves."""
 
+from driftgate.lifecycle.gating.former import held_against_former
 from driftgate.lifecycle.gating.words import against_line, finite, number, too_weak
 from driftgate.lifecycle.measurements import Comparison
 from driftgate.lifecycle.policy import Policy, Standard
-from driftgate.lifecycle.verdicts import Gate, Number, Verdict
+from driftgate.lifecycle.verdicts import Gate, Number, Verdict, combined
 
 
 def comparison_gate(comparison: Comparison | None, policy: Policy, champion: int | None = None) -> Gate:
-    """Candidate against champion: `pass` where the upper bound is under the line, `fail` where the lower one is over it."""
+    """Candidate against champion: `pass` where the upper bound is under the line, `fail` where the lower one is over it.
+
+    And against those that were champion before: see `gating.former`.
+    """
     if comparison is None and champion is not None:
         return Gate("comparison", Verdict.UNDECIDED, (f"the candidate was not compared with version {champion}, which serves",))
     if comparison is None:
@@ -23,6 +27,7 @@ def comparison_gate(comparison: Comparison | None, policy: Policy, champion: int
         "rows": policy.minimum_rows,
         "standard": policy.standard.value,
         "confidence": comparison.confidence,
+        "best_of": policy.best_of,
     }
     lacking = _lacking(comparison, policy)
     if lacking:
@@ -34,7 +39,9 @@ def comparison_gate(comparison: Comparison | None, policy: Policy, champion: int
         f"{comparison.rows} shared unseen rows: difference {comparison.difference.value:+.4g}, "
         f"one-sided {comparison.confidence:.0%} bounds {bounds}, {relation} {line:.4g} ({policy.standard.value.replace('_', '-')})"
     )
-    return Gate("comparison", verdict, (reason,), measured, limit)
+    former = held_against_former(comparison, policy)
+    verdicts = [verdict] if former.verdict is None else [verdict, former.verdict]
+    return Gate("comparison", combined(verdicts), (reason, *former.reasons), {**measured, **former.measured}, limit)
 
 
 def _lacking(comparison: Comparison, policy: Policy) -> str | None:

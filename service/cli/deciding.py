@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftgate.service.cli import self_testing
 from driftgate.service.cli.shared import actor, gate_lines, json_option, model_option, remote, running, settings, show, verdict_mark
 
 if TYPE_CHECKING:
@@ -15,11 +16,17 @@ NOBODY = 0
 
 
 @click.command()
-@click.argument("version", type=click.IntRange(min=1))
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@click.option("--self-test", is_flag=True, help="In place of a VERSION, judge known-bad candidates that are made from the project's data.")
 @model_option
 @json_option
-def gate(version: int, model: str | None, as_json: bool) -> None:
+def gate(version: int | None, self_test: bool, model: str | None, as_json: bool) -> None:
     """Gather the evidence on a version and judge it. Decides nothing. Exit 1 where a gate blocks."""
+    if (version is None) != self_test:
+        raise click.UsageError("name a VERSION, or say --self-test")
+    if version is None:
+        self_testing.run(model, as_json)
+        return
     from driftgate.service.dispatch import dispatch
 
     found = settings()

@@ -13,7 +13,7 @@ from driftgate.service.work import CLOCKED, WORK
 
 APP_NAME = "driftgate"
 
-GENERATION = "2"
+GENERATION = "3"
 """DBOS application version. It changes only when the order of a workflow's steps does: docs/discussions/workflows.md."""
 
 CLOCK_QUEUE = "passes"

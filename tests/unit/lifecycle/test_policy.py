@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from driftgate.lifecycle.gates import Evidence, judge, verdict_over
 from driftgate.lifecycle.measurements import Comparison, Degradation, Performance
+from driftgate.lifecycle.measurements_former import FormerChampion
 from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Footprint, Freshness, HoldoutCalibration, Measured, Replay, Slices
 from driftgate.lifecycle.measurements_live import Beyond, Calibration
 from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy, Standard
@@ -16,6 +17,7 @@ from driftgate.lifecycle.verdicts import Estimate
 from tests.builders import (
     a_calibration,
     a_footprint,
+    a_former_champion,
     a_scenario,
     a_segment,
     a_shift,
@@ -42,6 +44,13 @@ def numbers(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(low, high) | st.sampled_from([math.nan, math.inf, -math.inf])
 
 
+LEVELS = st.sampled_from([0.01, 0.05, 0.1])
+SHARES = st.sampled_from([0.0, 0.05, 0.2, 0.4, 0.8, 1.0])
+TENTHS = st.sampled_from([0.1, 0.3, 0.5])
+P_VALUES = st.sampled_from([1e-6, 0.004, 0.02, 0.06, 1.0])
+COSTS = st.sampled_from([1.0, 60.0, 400.0, 5_000.0, math.nan, math.inf])
+
+
 @st.composite
 def estimates(draw: st.DrawFn, low: float, high: float) -> Estimate:
     bound = st.none() | numbers(low, high)
@@ -56,8 +65,24 @@ def performances(draw: st.DrawFn) -> Performance:
 
 
 @st.composite
+def formers(draw: st.DrawFn, version: int) -> FormerChampion:
+    beyond = draw(st.none() | P_VALUES.map(lambda p: Beyond(0.0, p)))
+    return a_former_champion(
+        version,
+        rows=draw(st.sampled_from([50, 400])),
+        loss=draw(numbers(0, 2)),
+        margin=draw(st.sampled_from([0.0, 0.01, 0.2])),
+        difference=draw(estimates(-0.1, 0.05)),
+        beyond=beyond,
+        problem=draw(st.sampled_from([None, None, "gone"])),
+    )
+
+
+@st.composite
 def comparisons(draw: st.DrawFn) -> Comparison:
     return passing_comparison(
+        best_of=draw(st.sampled_from([0, 3, 5])),
+        former=tuple(draw(formers(version)) for version in range(draw(st.integers(0, 4)))),
         rows=draw(st.integers(0, 500)),
         champion_loss=draw(numbers(0, 2)),
         difference=draw(estimates(-0.1, 0.05)),
@@ -74,13 +99,6 @@ def degradations(draw: st.DrawFn) -> Degradation:
         for magnitude in (1.01, 1.05, 1.10)
     ]
     return passing_degradation(moderate, *scaled, rows=draw(st.integers(0, 500)), confidence=draw(CONFIDENCES))
-
-
-LEVELS = st.sampled_from([0.01, 0.05, 0.1])
-SHARES = st.sampled_from([0.0, 0.05, 0.2, 0.4, 0.8, 1.0])
-TENTHS = st.sampled_from([0.1, 0.3, 0.5])
-P_VALUES = st.sampled_from([1e-6, 0.004, 0.02, 0.06, 1.0])
-COSTS = st.sampled_from([1.0, 60.0, 400.0, 5_000.0, math.nan, math.inf])
 
 
 @st.composite
@@ -187,8 +205,9 @@ LIMITS: dict[str, tuple[st.SearchStrategy[Any], bool]] = {
     "artifact_mb": (st.sampled_from([10.0, 100.0, 1_000.0]), True),
     "memory_mb": (st.sampled_from([10.0, 100.0, 1_000.0]), True),
     "cost_ratio": (st.sampled_from([1.0, 3.0, 10.0]), True),
+    "best_of": (st.sampled_from([0, 2, 3, 5]), False),
 }
-"""Limit of an optional gate -> its values, and whether a smaller one is the stricter one."""
+"""Limit of an optional gate, or of former champions -> its values, and whether a smaller one is the stricter one."""
 
 
 @st.composite
@@ -255,9 +274,12 @@ def test_no_gate_of_a_stricter_policy_passes_what_the_laxer_one_blocks(evidence:
     assert not [strict.name for lax, strict in pairs if lax.verdict.blocks and not strict.verdict.blocks]
 
 
-@given(st.sampled_from(sorted(FURTHER)), st.data())
-def test_tightening_one_limit_of_an_optional_gate_never_lets_more_through(part: str, data: st.DataObject) -> None:
-    evidence = changed(passing_evidence(), part, data.draw(FURTHER[part]))
+LIMITED = {**FURTHER, "comparison": comparisons()}
+
+
+@given(st.sampled_from(sorted(LIMITED)), st.data())
+def test_tightening_one_limit_never_lets_more_through(part: str, data: st.DataObject) -> None:
+    evidence = changed(passing_evidence(), part, data.draw(LIMITED[part]))
     policy = data.draw(policies())
     name = data.draw(st.sampled_from(sorted(LIMITS)))
 
