@@ -7,9 +7,9 @@ from pathlib import Path
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, Performance, SchemaCheck
 from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Freshness, HoldoutCalibration, Replay, Slices
 from driftgate.lifecycle.policy import Policy
-from driftgate.lifecycle.ports import Evaluation, Examiner, PayloadLog
+from driftgate.lifecycle.ports import Evaluation, Examiner
 from driftgate.lifecycle.versions import Training, Version
-from driftgate.service.gate_measures import GateMeasures
+from driftgate.service.gate_measures import Asked, GateMeasures
 from driftgate.service.judged_rows import Versions, entities_of, lacking, ordered, taken_by, unseen_by_both
 from driftgate.service.settings import Settings
 
@@ -24,7 +24,7 @@ class MeasuringExaminer(Examiner):
         self,
         settings: Settings,
         versions: Versions,
-        payloads: PayloadLog,
+        payloads: Asked,
         progress: Callable[[str], None],
         limits: Callable[[Version], Policy] | None = None,
     ) -> None:
