@@ -108,34 +108,36 @@ STREAMS = (
 )
 
 
-def backtests(processes: int = 2, streams: Sequence[str] = (), told: Callable[[str], None] = lambda _: None) -> dict[str, dict[str, Any]]:
-    """By stream (`bank`, and `bank corrupted` with broken candidates): the policies, each with the keys `KEPT`."""
-    wanted = [
-        (stream.name, share)
-        for stream in STREAMS
-        if stream.name in (streams or [each.name for each in STREAMS])
-        for share in (0.0, CORRUPT)
-    ]
+def backtests(
+    processes: int = 2, streams: Sequence[str] = (), told: Callable[[str], None] = lambda _: None, keep: Path | None = None
+) -> dict[str, dict[str, Any]]:
+    """By stream (`bank`, and `bank corrupted` with broken candidates): the policies, each with the keys `KEPT`.
+
+    `keep`: a folder that the projects stay in, so that a run that was stopped goes on.
+    """
+    names = [stream.name for stream in STREAMS if not streams or stream.name in streams]
     found: dict[str, dict[str, Any]] = {}
-    with multiprocessing.get_context("spawn").Pool(processes) as workers:
-        for name, document in workers.imap(replayed, wanted, chunksize=1):
-            told(f"{name}: {len(document['periods'])} periods")
-            found[name] = {policy: {key: each[key] for key in KEPT} for policy, each in document["policies"].items()}
-            found[name]["policy"]["refusals_by_gate"] = document["policies"]["policy"]["refusals_by_gate"]
+    with tempfile.TemporaryDirectory(prefix="driftgate-backtests-") as scratch:
+        wanted = [(name, share, keep or Path(scratch)) for name in names for share in (0.0, CORRUPT)]
+        with multiprocessing.get_context("spawn").Pool(processes) as workers:
+            for name, document in workers.imap(replayed, wanted, chunksize=1):
+                told(f"{name}: {len(document['periods'])} periods")
+                found[name] = {policy: {key: each[key] for key in KEPT} for policy, each in document["policies"].items()}
+                found[name]["policy"]["refusals_by_gate"] = document["policies"]["policy"]["refusals_by_gate"]
     return found
 
 
-def replayed(asked: tuple[str, float]) -> tuple[str, dict[str, Any]]:
-    """The name and the document of one backtest, in a project of its own that is gone afterwards."""
-    name, corrupt = asked
-    stream = next(each for each in STREAMS if each.name == name)
-    with tempfile.TemporaryDirectory(prefix="driftgate-backtest-") as place:
-        project = Path(place)
-        stream.rows().to_parquet(project / "rows.parquet", index=False)
-        table = f'[models.{name}]\nsource = {{ path = "rows.parquet" }}\n{stream.settings}'
-        (project / "driftgate.toml").write_text(table, encoding="utf-8")
-        wish = Wish(name, every=stream.every, delay=stream.delay, lead=stream.first, corrupt=corrupt, watched=False)
-        return f"{name} corrupted" if corrupt else name, backtest(load(project), wish, lambda _done, _all: None)
+def replayed(asked: tuple[str, float, Path]) -> tuple[str, dict[str, Any]]:
+    """The name and the document of one backtest, in a project of its own below the folder."""
+    stream, corrupt, place = next(each for each in STREAMS if each.name == asked[0]), *asked[1:]
+    name = f"{stream.name} corrupted" if corrupt else stream.name
+    project = place / name
+    project.mkdir(parents=True, exist_ok=True)
+    stream.rows().to_parquet(project / "rows.parquet", index=False)
+    settings = f'[models.{stream.name}]\nsource = {{ path = "rows.parquet" }}\n{stream.settings}'
+    (project / "driftgate.toml").write_text(settings, encoding="utf-8")
+    wish = Wish(stream.name, every=stream.every, delay=stream.delay, lead=stream.first, corrupt=corrupt, watched=False)
+    return name, backtest(load(project), wish, lambda _done, _all: None)
 
 
 def table(found: dict[str, dict[str, Any]]) -> list[str]:
@@ -158,10 +160,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Backtests of real streams.")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--streams", default="", help="names, with commas")
+    parser.add_argument("--keep", type=Path, help="a folder for the projects, so that a run that was stopped goes on")
     asked = parser.parse_args()
-    found = backtests(
-        asked.processes, [name for name in asked.streams.split(",") if name], lambda line: print(line, file=sys.stderr, flush=True)
-    )
+    streams = [name for name in asked.streams.split(",") if name]
+    found = backtests(asked.processes, streams, lambda line: print(line, file=sys.stderr, flush=True), asked.keep)
     print("\n".join(table(found)))
     print(json.dumps({"backtests": found}))
 

@@ -12,20 +12,7 @@ import pytest
 
 from tests.e2e.projects import bare_environment, clients, driftgate, told
 
-ARGUMENTS = (
-    "backtest",
-    "--data",
-    "history.csv",
-    "--time",
-    "row_order",
-    "--every",
-    "400",
-    "--first",
-    "1600",
-    "--corrupt",
-    "0.3",
-    "--no-alarms",
-)
+ARGUMENTS = ("backtest", "--data", "history.csv", "--time", "row_order", "--every", "400", "--corrupt", "0.4", "--no-alarms")
 PLACES = {"html", "plot", "resumed_periods"}
 
 SETTINGS = """
@@ -36,13 +23,13 @@ estimator = {name = "logistic"}
 source = {path = "history.csv"}
 
 [models.churn.window]
-rows = 1600
+rows = 800
 """
 
 
 def _project(folder: Path) -> Path:
     folder.mkdir()
-    history = pd.concat([clients(2_400, 1, 1.5), clients(2_400, 2, -2.0)], ignore_index=True)
+    history = pd.concat([clients(1_600, 1, 1.5), clients(1_600, 2, -2.0)], ignore_index=True)
     history.to_csv(folder / "history.csv", index=False)
     (folder / "driftgate.toml").write_text(SETTINGS, encoding="utf-8")
     return folder
