@@ -1,14 +1,13 @@
 """The history that is replayed: labelled rows in the order of time, and the settings that they are replayed under."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftgate.lifecycle.errors import InvalidRequest
-from driftgate.lifecycle.plan import ModelPlan, Window
+from driftgate.lifecycle.plan import ROW_ORDER, ModelPlan, Window
 from driftgate.lifecycle.schema import Task
 from driftgate.service.settings import Settings, disclosed
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class History:
-    """Rows with a target, oldest first, and the settings with the time that orders them.
+    """Rows with a target, oldest first, and the plan that versions are made of them by. `order`: the column of times, or `row_order`.
 
     `rows`: as they came, but for a named time, which is parsed. `truth`: their targets, shape (n,), as positions in `classes` or numbers.
     `times`: aware, in UTC; None where only the order counts. `sha256`: over all of it.
@@ -28,6 +27,7 @@ class History:
 
     settings: Settings
     plan: ModelPlan
+    order: str
     rows: "pd.DataFrame"
     truth: "npt.NDArray[np.float64] | npt.NDArray[np.int64]"
     task: Task
@@ -40,49 +40,40 @@ class History:
 def read(settings: Settings, model: str, data: Path | None, time: str | None) -> History:
     """The history in `data`, or in the model's own source; `time`: the column that orders it, or `row_order`; by default the model's.
 
-    What kind of task it is, and which class is the positive one, is read off the whole history: that a target has two labels is known
-    before the first row. Raises InvalidRequest where there is no order, InvalidData where the rows cannot be used.
+    The order is that of the replay; how a version's own rows are split stays as the model's `time` says. A column that only orders is no
+    feature. What kind of task it is, and which class is the positive one, is read off the whole history: that a target has two labels is
+    known before the first row. Raises InvalidRequest where there is no order, InvalidData where the rows cannot be used.
     """
     from driftgate.training import rows, sources, target
+    from driftgate.training.schema import time_column
 
-    dated = _ordered_by(settings, model, time)
-    plan = dated.plan(model, data)
-    raw = sources.read(disclosed(plan.source), settings.project)
-    chosen = rows.choose(raw, replace(plan, window=Window()))
+    plan = settings.plan(model, data)
+    order = time or plan.time
+    if order is None:
+        raise InvalidRequest(
+            "a history has an order: name its time column with --time, or say --time row_order where the rows are in order", field="time"
+        )
+    ordering = replace(plan, time=order, window=Window())
+    chosen = rows.choose(sources.read(disclosed(plan.source), settings.project), ordering)
     found = target.resolve(chosen.frame[plan.target], plan)
-    positive = found.classes[1] if found.task is Task.BINARY else None
-    cells = found.cells(chosen.frame[plan.target])
+    apart = (order,) if order not in (ROW_ORDER, plan.time, *plan.features) else ()
+    name = time_column(ordering)
     return History(
-        settings=dated,
-        plan=replace(plan, task=found.task, positive=positive),
+        settings=settings,
+        plan=replace(plan, task=found.task, positive=found.classes[1] if found.task is Task.BINARY else None, drop=(*plan.drop, *apart)),
+        order=order,
         rows=chosen.frame,
-        truth=found.encoded(cells),
+        truth=found.encoded(found.cells(chosen.frame[plan.target])),
         task=found.task,
         classes=found.classes,
-        times=_times(chosen.frame, plan),
+        times=None if name is None else _times(chosen.frame[name]),
         sha256=_sha256(chosen.frame),
         warnings=(*chosen.warnings, *found.warnings),
     )
 
 
-def _ordered_by(settings: Settings, model: str, time: str | None) -> Settings:
-    table = settings.models[settings.model(model)]
-    if (time or table.time) is None:
-        raise InvalidRequest(
-            "a history has an order: name its time column with --time, or say --time row_order where the rows are in order", field="time"
-        )
-    changed = table if time is None else table.model_copy(update={"time": time})
-    return replace(settings, models={**settings.models, model: changed})
-
-
-def _times(frame: "pd.DataFrame", plan: ModelPlan) -> tuple[datetime, ...] | None:
-    from driftgate.training.schema import time_column
-
-    name = time_column(plan)
-    if name is None:
-        return None
-    found: Sequence[Any] = frame[name].dt.to_pydatetime().tolist()
-    return tuple(moment.replace(tzinfo=UTC) for moment in found)
+def _times(column: "pd.Series[Any]") -> tuple[datetime, ...]:
+    return tuple(moment.replace(tzinfo=UTC) for moment in column.dt.to_pydatetime().tolist())
 
 
 def _sha256(frame: "pd.DataFrame") -> str:

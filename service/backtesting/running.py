@@ -93,7 +93,7 @@ def prepared(settings: Settings, wish: Wish) -> Prepared:
         "model": wish.model,
         "rows": len(history.rows),
         "data_sha256": history.sha256,
-        "time": history.plan.time,
+        "time": history.order,
         "every": every,
         "delay": f"{delay.total_seconds() / 86_400:g}d" if isinstance(delay, timedelta) else str(delay),
         "first": periods[0].start,

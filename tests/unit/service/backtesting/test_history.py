@@ -44,13 +44,22 @@ def test_without_an_order_it_says_how_to_name_one(tmp_path: Path) -> None:
 
     assert refused.value.field == "time"
     assert read(settings, "churn", None, "row_order").times is None
-    assert read(settings, "churn", None, "day").plan.time == "day"
+    assert read(settings, "churn", None, "day").order == "day"
 
 
-def test_the_named_time_rules_over_the_models_own_everywhere(tmp_path: Path) -> None:
-    found = read(project(tmp_path), "churn", None, "row_order")
+def test_the_order_of_the_replay_leaves_the_split_of_a_version_as_it_is(tmp_path: Path) -> None:
+    own = read(project(tmp_path / "own"), "churn", None, "row_order")
+    without = read(project(tmp_path / "without", settings=SETTINGS.replace('time = "day"\n', "")), "churn", None, "day")
 
-    assert found.settings.plan("churn").time == "row_order"
+    assert (own.order, own.plan.time) == ("row_order", "day")
+    assert (without.order, without.plan.time) == ("day", None)
+
+
+def test_a_column_that_only_orders_is_no_feature(tmp_path: Path) -> None:
+    settings = project(tmp_path, settings=SETTINGS.replace('time = "day"\n', 'drop = ["visits"]\n'))
+
+    assert read(settings, "churn", None, "day").plan.drop == ("visits", "day")
+    assert read(settings, "churn", None, "row_order").plan.drop == ("visits",)
 
 
 def test_another_file_is_read_in_place_of_the_source(tmp_path: Path) -> None:
