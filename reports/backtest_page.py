@@ -14,7 +14,8 @@ from driftgate.reports.plots import BLUE, GREEN, GREY, ORANGE, VERMILION, new_fi
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = (GREY, ORANGE, GREEN, BLUE)
+STYLES = ((GREY, 1.6), (ORANGE, 5.0), (GREEN, 3.0), (BLUE, 1.4))
+"""Colour and width of the lines in their order: policies often have the same champion, and none may hide another."""
 MOST_TICKS = 16
 HEADINGS = ("policy", "mean loss", "accuracy", "promotions", "corrupted promoted", "regretted", "refused", "alarms")
 STYLE = (
@@ -28,7 +29,7 @@ STYLE = (
 def draw(records: Sequence[Record], results: Mapping[str, Result], loss: str, path: Path) -> Path:
     """The path of the PNG: the loss of each policy by period with its promotions, and below the running mean over all rows so far.
 
-    A corrupted candidate is a dashed line; a promotion of one is a cross.
+    A corrupted candidate is a dotted line; a promotion of one is a cross.
     """
     served = [record for record in records if record.turns]
     figure, (axes, below) = new_figure(9.6, 6.6, nrows=2, sharex=True, gridspec_kw={"height_ratios": (3, 2)})
@@ -36,13 +37,14 @@ def draw(records: Sequence[Record], results: Mapping[str, Result], loss: str, pa
     for place in (place for place, record in zip(places, served, strict=True) if record.corruption):
         axes.axvline(place, color=VERMILION, linestyle=":", linewidth=1, alpha=0.6)
     rows = np.array([record.period.end - record.period.start for record in served])
-    for (name, result), colour in zip(results.items(), COLOURS, strict=False):
+    for (name, result), (colour, width) in zip(results.items(), STYLES, strict=False):
         said = np.array(result.losses)
-        axes.plot(places, said, color=colour, linewidth=1.6, label=f"{name}: mean {result.mean_loss:.4g}")
-        below.plot(places, np.cumsum(said * rows) / np.cumsum(rows), color=colour, linewidth=1.6)
+        axes.plot(places, said, color=colour, linewidth=width, label=f"{name}: mean {result.mean_loss:.4g}")
+        below.plot(places, np.cumsum(said * rows) / np.cumsum(rows), color=colour, linewidth=width)
         _promotions(axes, served, name, said, colour)
-    axes.set(ylabel=loss.replace("_", "-"))
-    axes.set_title(f"{loss.replace('_', '-')} by period; a dot is a promotion, a cross that of a corrupted candidate", loc="left")
+    said_loss = "MAE" if loss == "mae" else loss.replace("_", "-")
+    axes.set(ylabel=said_loss)
+    axes.set_title(f"{said_loss} by period; a dot is a promotion, a cross that of a corrupted candidate", loc="left")
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.02), ncols=len(results), frameon=False, fontsize=9)
     step = max(1, -(-len(served) // MOST_TICKS))
     below.set_xticks(places[::step], [record.period.name for record in served[::step]], rotation=30, ha="right")
