@@ -9,10 +9,10 @@ from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation,
 from driftgate.lifecycle.measurements_former import FormerChampion
 from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Freshness, HoldoutCalibration, Replay, Slices
 from driftgate.lifecycle.policy import Policy
-from driftgate.lifecycle.ports import Evaluation, Examiner, PayloadLog
+from driftgate.lifecycle.ports import Evaluation, Examiner
 from driftgate.lifecycle.versions import Training, Version
 from driftgate.service.former_champions import Judged, nobody
-from driftgate.service.gate_measures import GateMeasures
+from driftgate.service.gate_measures import Asked, GateMeasures
 from driftgate.service.judged_rows import Versions, entities_of, lacking, ordered, taken_by, unseen_by_both
 from driftgate.service.settings import Settings
 
@@ -28,7 +28,7 @@ class MeasuringExaminer(Examiner):
         self,
         settings: Settings,
         versions: Versions,
-        payloads: PayloadLog,
+        payloads: Asked,
         progress: Callable[[str], None],
         limits: Callable[[Version], Policy] | None = None,
         former: Callable[[Judged, Version, Policy], Sequence[FormerChampion]] = nobody,

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Freshness, HoldoutCalibration, Replay, Slices
 from driftgate.lifecycle.measurements_shift import DomainShift
 from driftgate.lifecycle.payloads import Payload
 from driftgate.lifecycle.policy import Policy
-from driftgate.lifecycle.ports import PayloadLog
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import Version
 from driftgate.service.judged_rows import Versions, entities_of, lacking, ordered, taken_by, unseen_by_both
@@ -25,10 +24,22 @@ SHIFT_ROWS = 2_000
 """Rows of a side that the classifier between payloads and snapshot is fitted to."""
 
 
+class Asked(Protocol):
+    """What was asked of a model last: the payload log."""
+
+    def ship(self) -> int:
+        """Moves what was logged to where it can be read."""
+        ...
+
+    def recent(self, model: str, limit: int) -> Sequence[Payload]:
+        """The newest shipped answers of versions, at most so many."""
+        ...
+
+
 class GateMeasures:
     """Measures with `driftgate.reports.gates`, as the policy asks and by the seeds of the settings."""
 
-    def __init__(self, settings: Settings, versions: Versions, payloads: PayloadLog, progress: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, versions: Versions, payloads: Asked, progress: Callable[[str], None]) -> None:
         self._settings = settings
         self._versions = versions
         self._payloads = payloads

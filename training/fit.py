@@ -18,6 +18,7 @@ from driftgate.lifecycle.ports import Trainer
 from driftgate.lifecycle.schema import Schema, Task
 from driftgate.lifecycle.versions import RetrainRequest, Training, Trial
 from driftgate.training import estimators, factories, folding, rows, search, sources, splits, target, threads, thresholds
+from driftgate.training.corrupting import Corruption, corrupted_model, corrupted_rows
 from driftgate.training.schema import conform, infer
 
 
@@ -47,17 +48,26 @@ class LocalTrainer(Trainer):
     def train(self, request: RetrainRequest) -> Training:
         """The training of `request.plan`, in a folder named after `request.key`; the same request again rewrites it to the same content."""
         with threads.limited():
-            return self._trained(request)
+            self._progress("reading the data")
+            return self._trained(request, prepared(sources.read(request.plan.source, self._base), request.plan))
 
-    def _trained(self, request: RetrainRequest) -> Training:
+    def train_on(self, rows: pd.DataFrame, request: RetrainRequest, broken: Corruption | None = None) -> Training:
+        """Like `train`, on these raw rows of the source. `broken`: how the version is spoilt on purpose; its holdout is not."""
+        with threads.limited():
+            parts = prepared(rows, request.plan)
+            if broken is not None:
+                parts = replace(parts, train=corrupted_rows(broken, parts.train, parts.schema, request.plan.seed))
+            return self._trained(request, parts, broken)
+
+    def _trained(self, request: RetrainRequest, parts: Parts, broken: Corruption | None = None) -> Training:
         plan = request.plan
-        self._progress("reading the data")
-        parts = prepared(sources.read(plan.source, self._base), plan)
         said = list(parts.warnings)
         labels = _labels(parts.train, parts.schema)
         chosen, trials = self._tuned(plan, parts, labels, search_asked=request.search)
         self._progress(f"fitting {chosen.name} on {len(parts.train)} rows")
         model = self._fitted(replace(plan, estimator=chosen), parts, labels, said)
+        if broken is not None:
+            model = corrupted_model(broken, model, parts.train, parts.schema)
         threshold, missed = _threshold(model, plan, parts)
         folder = self._staging / _folder_name(request.key)
         _write(folder, model, parts, self._base)

@@ -16,6 +16,7 @@ from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, Ne
 from driftgate.lifecycle.policy import OPTIONAL_GATES, Policy, Standard
 from driftgate.lifecycle.ports import Examiner, Ledger, Registry
 from driftgate.lifecycle.verdicts import Gate
+from driftgate.lifecycle.versions import Version
 
 SYSTEM = policing.SYSTEM
 """The actor of what no person did."""
@@ -99,12 +100,16 @@ def gather(model: str, number: int, champion_number: int | None, desk: Desk, pol
     candidate = desk.registry.version(model, number)
     desk.registry.verify(candidate)
     champion = None if champion_number is None else desk.registry.version(model, champion_number)
+    return measured(candidate, champion, desk.examiner, policy)
+
+
+def measured(candidate: Version, champion: Version | None, examiner: Examiner, policy: Policy) -> Evidence:
+    """Everything that the policy's gates ask about the candidate, whoever holds the two versions."""
     asked = {name for name in OPTIONAL_GATES if not turned_off(name, policy)}
-    examiner = desk.examiner
     return Evidence(
-        model=model,
-        version=number,
-        champion=champion_number,
+        model=candidate.model,
+        version=candidate.number,
+        champion=None if champion is None else champion.number,
         schema=examiner.schema(candidate, champion),
         data_quality=examiner.data_quality(candidate, champion, policy) if "data_quality" in asked else None,
         performance=examiner.performance(candidate),

@@ -10,6 +10,7 @@ from driftgate.lifecycle.errors import DriftgateError, InvalidConfiguration, Inv
 from driftgate.service.cli import (
     access,
     auditing,
+    backtest,
     deciding,
     etl,
     impact,
@@ -38,7 +39,7 @@ def cli(context: click.Context, project: str, url: str | None, debug: bool) -> N
     context.obj = {"project": project, "url": url, "debug": debug}
 
 
-for module in (setup, making, deciding, policy, watching, impact, auditing, etl, scoring, payload_log, volume, running, access):
+for module in (setup, making, backtest, deciding, policy, watching, impact, auditing, etl, scoring, payload_log, volume, running, access):
     for command in module.COMMANDS:
         cli.add_command(command)
 

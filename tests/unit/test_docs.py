@@ -114,6 +114,7 @@ def literals() -> str:
     service = ROOT / "service"
     paths = [
         *(service / f"{name}.py" for name in ("documents", "standing", "scoring", "volume", "notices", "impact", "anchoring", "policies")),
+        service / "backtesting/running.py",
         *(service / "cli").glob("*.py"),
         *(ROOT / "lifecycle").glob("*.py"),
     ]
