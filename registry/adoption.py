@@ -12,6 +12,7 @@ from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import Snapshot, Version
 from driftgate.registry import snapshots, tracking
 from driftgate.registry.artifacts import folder_sha256, without_ignored
+from driftgate.registry.binding import adoption_key
 from driftgate.registry.registration import Registration, describe, digest_tags, point_candidate, upload_snapshot
 from driftgate.registry.scoring import flavour_of, load_scorer
 from driftgate.registry.store import VersionFiles, own_folder
@@ -42,7 +43,7 @@ class Adoption:
     @property
     def key(self) -> str:
         """The request key: a version is adopted once."""
-        return f"adopt:{self.number}"
+        return adoption_key(self.number)
 
 
 def adopt(wish: Adoption, registration: Registration, files: VersionFiles) -> Version:

@@ -24,6 +24,8 @@ from driftgate.registry.mlflow_registry import MlflowRegistry
 from driftgate.service.anchor_places import FileAnchors, StoreAnchors, TagAnchors
 from driftgate.service.anchoring import Anchoring
 from driftgate.service.application import Alerts, Application, Triggers
+from driftgate.service.card_facts import FactGatherer
+from driftgate.service.carding import Carding
 from driftgate.service.database import connect, upgrade
 from driftgate.service.deferred import deferred
 from driftgate.service.durable.jobs import Jobs
@@ -173,6 +175,7 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         alerts=deferred(alerts),
         triggers=deferred(triggers),
         anchors=_anchoring(settings, engine, ledger, registry),
+        cards=Carding(settings, FactGatherer(settings, registry, ledger, registry.cards), registry.cards),
     )
     return Running(app, registry, payloads, roster, jobs, Tokens(engine), engine)
 

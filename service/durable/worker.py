@@ -71,6 +71,7 @@ class Worker:
         self._loop("messages", UPKEEP_SECONDS, lambda: self._app.alerts.deliver_pending(datetime.now(UTC)))
         # And another: neither an object store nor an MLflow that hangs may hold anything up.
         self._loop("anchors", UPKEEP_SECONDS, self._app.anchors.catch_up)
+        self._loop("cards", UPKEEP_SECONDS, self._app.cards.catch_up)
 
     def run(self) -> None:
         """Works until `stop` is called."""
