@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from driftgate.lifecycle.ledger import Event, Kind, serving
+from driftgate.lifecycle.ledger import Event, Kind, serving, ungated
 
 
 def history(events: Sequence[Event], number: int) -> tuple[Event, ...]:
@@ -32,11 +32,15 @@ def last_judgement(events: Sequence[Event], number: int) -> Event | None:
 
 
 def standing(events: Sequence[Event], number: int, model: str) -> str:
-    """What the version is by the ledger, in words: champion, challenger, a former champion, or never promoted."""
+    """What the version is by the ledger, in words: champion, challenger, a former champion, or never promoted.
+
+    Of one whose last promotion skipped the gates the words say so.
+    """
     named = serving(events, model)
+    forced = ", promoted without gates (break-glass)" if ungated(events, number) is not None else ""
     if named.champion == number:
-        return "champion"
+        return f"champion{forced}"
     if named.challenger is not None and named.challenger.version == number:
         return "challenger, in shadow only" if named.challenger.shadow_only else "challenger"
     decided = any(event.kind is Kind.DECIDED and int(event.body["version"]) == number for event in events)
-    return "former champion" if decided else "never promoted"
+    return f"former champion{forced}" if decided else "never promoted"

@@ -14,7 +14,7 @@ OUTSIDE = (
     "This version was trained outside of Driftgate and adopted: how it was trained, and that it was trained on these rows, is not known "
     "to Driftgate. It measured the version itself, on the holdout rows that it was given."
 )
-SIMULATED = ("scenario", "rows", "loss", "growth of the loss", "lower bound", "upper bound")
+SIMULATED = ("scenario", "rows changed", "loss on all rows", "growth of the loss", "lower bound", "upper bound")
 
 
 def card(facts: CardFacts) -> Card:
@@ -141,7 +141,7 @@ def _envelope(found: Envelope | None, version: int) -> tuple[Block, ...]:
 
     envelope = found.degradation
     name = {"mae": "MAE", "log_loss": "log-loss"}.get(envelope.loss, envelope.loss)
-    rows = [("base case", f"{envelope.base.rows:,}", number(envelope.base.loss), "-", "-", "-")]
+    rows = [("base case", "-", number(envelope.base.loss), "-", "-", "-")]
     for outcome in envelope.scenarios:
         value, lower, upper = (NOT_DEFINED,) * 3 if outcome.problem else bounded(outcome.growth)
         rows.append((outcome.scenario, f"{outcome.rows:,}", number(outcome.loss), value, lower, upper))

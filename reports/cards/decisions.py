@@ -46,7 +46,7 @@ def _gate(gate: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _numbers(values: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name} = {number(value)}" for name, value in values.items()) or "-"
+    return "; ".join(f"{name} = {'none' if value is None else number(value)}" for name, value in values.items()) or "-"
 
 
 def limits(facts: CardFacts) -> tuple[Block, ...]:

@@ -74,5 +74,16 @@ def test_standing_follows_the_ledger():
     assert [standing(events, number, MODEL) for number in (1, 2, 3, 4)] == ["former champion", "champion", "challenger", "never promoted"]
 
 
+def test_a_promotion_without_gates_is_part_of_what_a_version_is():
+    forced = (Kind.DECIDED, "p2", {"version": 2, "previous": 1, "action": "promote", "break_glass": True, "reason": "it burns"})
+    ledger = a_ledger(*promoted("p1", 1), forced)
+    back = an_event(Kind.DECIDED, "p3", {"version": 1, "previous": 2, "action": "rollback"})
+
+    assert standing(ledger.events(), 2, MODEL) == "champion, promoted without gates (break-glass)"
+    ledger.append(back)
+    assert standing(ledger.events(), 2, MODEL) == "former champion, promoted without gates (break-glass)"
+    assert standing(ledger.events(), 1, MODEL) == "champion"
+
+
 def test_a_challenger_in_shadow_is_said_to_be_one():
     assert standing(a_ledger(challenged("c1", 3, shadow_only=True)).events(), 3, MODEL) == "challenger, in shadow only"

@@ -96,6 +96,7 @@ def test_what_could_not_be_measured_is_said_with_its_reason():
 def test_the_gates_of_the_last_judgement_stand_with_reasons_numbers_and_limits():
     written = text_of(some_facts(text="because"))
 
+    assert row(written, "base case").startswith("- | ")
     assert row(written, "performance") == "pass | because | because = not defined | auc = 0.5"
     assert "verdict pass (row 2 of the ledger, subject p1" in written
     assert row(written, "margin") == "0.01"
