@@ -57,7 +57,7 @@ def adopt(wish: Adoption, registration: Registration, files: VersionFiles) -> Ve
         folder = Path(name)
         snapshot = _written(wish, folder)
         version = _unchanged(wish, bound, snapshot, files) if bound else _bound(client, wish, snapshot, folder, registration)
-        describe(client, version, _words(client, wish))
+        describe(client, version, f"Adopted by {wish.actor}")
         point_candidate(client, version)
     return version
 
@@ -145,8 +145,3 @@ def _unchanged(wish: Adoption, bound: Version, snapshot: Snapshot, files: Versio
             field="version",
         )
     return bound
-
-
-def _words(client: "MlflowClient", wish: Adoption) -> str:
-    """The version's own description where it has one: it is its author's."""
-    return client.get_model_version(wish.model, str(wish.number)).description or f"Adopted by {wish.actor}"

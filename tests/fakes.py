@@ -145,7 +145,7 @@ class FakeCards:
 
 
 @dataclass
-class FakeShelf:
+class FakeCardShelf:
     """Cards, descriptions and keys by version; `runs` says what a run holds. Versions in `gone` were deleted in MLflow."""
 
     versions: list[Version] = field(default_factory=list)

@@ -9,7 +9,7 @@ import pytest
 from driftgate.lifecycle.ports_cards import CardShelf
 from driftgate.lifecycle.versions import Version
 from tests.builders import a_version
-from tests.fakes import FakeShelf
+from tests.fakes import FakeCardShelf
 from tests.registered import bench
 
 
@@ -25,7 +25,7 @@ class Case:
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     if request.param == "fake":
         version = a_version(1)
-        fake, at = FakeShelf(versions=[version]), (version.model, version.number)
+        fake, at = FakeCardShelf(versions=[version]), (version.model, version.number)
         yield Case(fake, version, lambda: fake.descriptions.get(at, ""), lambda text: fake.descriptions.update({at: text}))
         return
     with bench(tmp_path) as real:

@@ -60,3 +60,16 @@ def test_a_server_that_does_not_answer_is_unavailable(real):
         with pytest.raises(RegistryUnavailable):
             ask()
     assert [each.number for each in shelf.bound(version.model)] == [1]
+
+
+def test_a_registration_that_is_finished_late_keeps_a_link_that_is_there_already(real):
+    from driftgate.registry.registration import describe
+
+    version = real.registered()
+    real.registry.cards.link(version, "words", "key")
+
+    describe(real.registry._connection.client, version, "Retrained by ann: requested")
+    told = real.registry._connection.client.get_model_version(version.model, "1").description
+
+    assert told.startswith(f"Retrained by {real.request().actor}: ")
+    assert "words" in told

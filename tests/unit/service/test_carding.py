@@ -13,7 +13,7 @@ from driftgate.service.card_facts import FactGatherer
 from driftgate.service.carding import MARKDOWN, PAGE, Carding, digests
 from driftgate.service.settings import load
 from tests.builders import MODEL, a_report, a_schema, a_version, an_event
-from tests.fakes import FakeLedger, FakeShelf
+from tests.fakes import FakeCardShelf, FakeLedger
 
 SETTINGS = """
 [models.churn]
@@ -70,7 +70,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         (folder / "driftgate.toml").write_text(SETTINGS, encoding="utf-8")
         self.settings, self.shelved, self.ledger = load(folder, {}), Shelved(), FakeLedger()
-        self.shelf = FakeShelf(versions=list(self.shelved.versions.values()))
+        self.shelf = FakeCardShelf(versions=list(self.shelved.versions.values()))
         self.cards = self.restarted()
 
     def restarted(self) -> Carding:
