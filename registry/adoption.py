@@ -12,6 +12,7 @@ from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import Snapshot, Version
 from driftgate.registry import snapshots, tracking
 from driftgate.registry.artifacts import folder_sha256, without_ignored
+from driftgate.registry.binding import adoption_key
 from driftgate.registry.registration import Registration, describe, digest_tags, point_candidate, upload_snapshot
 from driftgate.registry.scoring import flavour_of, load_scorer
 from driftgate.registry.store import VersionFiles, own_folder
@@ -42,7 +43,7 @@ class Adoption:
     @property
     def key(self) -> str:
         """The request key: a version is adopted once."""
-        return f"adopt:{self.number}"
+        return adoption_key(self.number)
 
 
 def adopt(wish: Adoption, registration: Registration, files: VersionFiles) -> Version:
@@ -56,7 +57,7 @@ def adopt(wish: Adoption, registration: Registration, files: VersionFiles) -> Ve
         folder = Path(name)
         snapshot = _written(wish, folder)
         version = _unchanged(wish, bound, snapshot, files) if bound else _bound(client, wish, snapshot, folder, registration)
-        describe(client, version, _words(client, wish))
+        describe(client, version, f"Adopted by {wish.actor}")
         point_candidate(client, version)
     return version
 
@@ -144,8 +145,3 @@ def _unchanged(wish: Adoption, bound: Version, snapshot: Snapshot, files: Versio
             field="version",
         )
     return bound
-
-
-def _words(client: "MlflowClient", wish: Adoption) -> str:
-    """The version's own description where it has one: it is its author's."""
-    return client.get_model_version(wish.model, str(wish.number)).description or f"Adopted by {wish.actor}"

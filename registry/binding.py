@@ -70,6 +70,12 @@ class Bindings:
             row = connection.execute(select(digests).where(digests.c.model == model, digests.c.request_key == key)).one_or_none()
         return None if row is None else _version(row)
 
+    def request_key(self, model: str, number: int) -> str | None:
+        """The request key that the version was bound under; None where it is not bound."""
+        query = select(digests.c.request_key).where(digests.c.model == model, digests.c.version == number)
+        with reading(self.engine) as connection:
+            return connection.execute(query).scalar_one_or_none()
+
     def versions(self, model: str) -> Sequence[Version]:
         """Every bound version of the model, oldest first, without aliases."""
         with reading(self.engine) as connection:
@@ -90,6 +96,11 @@ class Bindings:
                 raise Conflict(f"{version.model} version {version.number} is bound to a snapshot already") from error
             return first
         return self.version(version.model, version.number)
+
+
+def adoption_key(number: int) -> str:
+    """The request key that an adopted version of that number is bound under, and no other."""
+    return f"adopt:{number}"
 
 
 def as_json(version: Version) -> str:

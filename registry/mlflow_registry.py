@@ -18,6 +18,7 @@ from driftgate.lifecycle.versions import RetrainRequest, Training, Version
 from driftgate.registry import tracking
 from driftgate.registry.artifacts import ArtifactCache, safe_name
 from driftgate.registry.binding import Bindings
+from driftgate.registry.cards import KeptCards
 from driftgate.registry.connection import Connection
 from driftgate.registry.kept_reports import KeptReports
 from driftgate.registry.profiles import KeptProfiles
@@ -51,6 +52,7 @@ class MlflowRegistry:
         self._registration = Registration(self._connection, self._bindings, artifact_root)
         self._reports = KeptReports(self._connection, self._bindings, cache)
         self._profiles = KeptProfiles(self._connection, self._bindings, ArtifactCache(cache))
+        self.cards = KeptCards(self._connection, self._bindings)
         self._scorers: OrderedDict[tuple[str, int, str], Scorer] = OrderedDict()
         self._loading = threading.Lock()
 

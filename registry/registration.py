@@ -49,15 +49,16 @@ class Registration:
 
     def carry_out(self, request: RetrainRequest, training: Training, evaluation: Evaluation) -> Version:
         """The registered version, alias `candidate`; the same one for the same key, finished where a crash left it."""
+        words = f"Retrained by {request.actor}: {request.reason}"
         with self.connection.answering() as client:
             experiment = tracking.experiment_id(client, training.model, self.artifact_root)
             run = tracking.keyed_run(client, experiment, request.key, f"retrain-{request.key[:12]}", tracking.run_tags(request, training))
             version = self.bindings.keyed(training.model, request.key)
             if version is None:
                 draft = self._marked(run) or self._uploaded(client, run, request, training, evaluation)
-                version = self.bindings.keep(replace(draft, number=self._number(client, run, draft)), request.key)
+                version = self.bindings.keep(replace(draft, number=self._number(client, run, draft, words)), request.key)
             if run.info.status != FINISHED:
-                describe(client, version, f"Retrained by {request.actor}: {request.reason}")
+                describe(client, version, words)
                 point_candidate(client, version)
                 client.set_terminated(run.info.run_id, FINISHED)
         return version
@@ -97,8 +98,8 @@ class Registration:
         client.set_tag(run_id, BINDING_TAG, sha256)
         return draft
 
-    def _number(self, client: "MlflowClient", run: "Run", draft: Version) -> int:
-        """The number of the version made from the run; made now where there is none."""
+    def _number(self, client: "MlflowClient", run: "Run", draft: Version, words: str) -> int:
+        """The number of the version made from the run; made now, described by the words, where there is none."""
         run_id = run.info.run_id
         known = [found for found in client.search_model_versions(f"run_id = '{run_id}'") if found.name == draft.model]
         if known:
@@ -107,7 +108,14 @@ class Registration:
         logged = client.get_logged_model(client.get_run(run_id).data.tags[MODEL_TAG])
         # Not `models:/<id>`: a SQL store looks that up in whatever server is MLflow's global one at the time.
         source = logged.artifact_location
-        made = client.create_model_version(draft.model, source, run_id=run_id, tags=digest_tags(draft), model_id=logged.model_id)
+        made = client.create_model_version(
+            draft.model,
+            source,
+            run_id=run_id,
+            tags=digest_tags(draft),
+            description=words[: tracking.LONGEST],
+            model_id=logged.model_id,
+        )
         # What a server does itself: the page of the logged model then names its version.
         client.set_logged_model_tags(logged.model_id, {VERSIONS_TAG: json.dumps([{"name": draft.model, "version": made.version}])})
         return int(made.version)
@@ -135,9 +143,13 @@ def digest_tags(version: Version) -> dict[str, str]:
 
 
 def describe(client: "MlflowClient", version: Version, words: str) -> None:
-    """Sets the version's description and digest tags; idempotent."""
+    """Sets the version's digest tags, and its description where it has none; idempotent.
+
+    A description that is there may hold what people wrote meanwhile, and the link to the model card.
+    """
     number = str(version.number)
-    client.update_model_version(version.model, number, words[: tracking.LONGEST])
+    if not client.get_model_version(version.model, number).description:
+        client.update_model_version(version.model, number, words[: tracking.LONGEST])
     for name, value in digest_tags(version).items():
         client.set_model_version_tag(version.model, number, name, value)
 

@@ -15,6 +15,7 @@ from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import Version
 from driftgate.lifecycle.weighing import Tick, Weighing
 from driftgate.service.anchoring import Anchors
+from driftgate.service.carding import Cards
 from driftgate.service.settings import Settings
 
 
@@ -90,6 +91,7 @@ class Application:
     alerts: Alerts
     triggers: Triggers
     anchors: Anchors
+    cards: Cards
 
     @property
     def desk(self) -> Desk:

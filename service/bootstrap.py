@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -24,6 +24,8 @@ from driftgate.registry.mlflow_registry import MlflowRegistry
 from driftgate.service.anchor_places import FileAnchors, StoreAnchors, TagAnchors
 from driftgate.service.anchoring import Anchoring
 from driftgate.service.application import Alerts, Application, Triggers
+from driftgate.service.card_facts import FactGatherer
+from driftgate.service.carding import Carding
 from driftgate.service.database import connect, upgrade
 from driftgate.service.deferred import deferred
 from driftgate.service.durable.jobs import Jobs
@@ -76,7 +78,7 @@ class Running:
 
         settings = self.app.settings
         follower = Follower(arrangements(settings), self.app.ledger, self.registry, Remembered(_served(settings)), _alarm(settings))
-        limits = {name: Limits(table.payloads.low_confidence, _hidden(table)) for name, table in settings.models.items()}
+        limits = {name: Limits(table.payloads.low_confidence, table.payloads.hidden) for name, table in settings.models.items()}
         watched = MonitoringSeries(self.app.book, {name: table.monitoring for name, table in settings.models.items()})
         metrics = Metrics(follower.schema, limits, self.payloads, [watched])
         service = settings.service
@@ -97,7 +99,7 @@ class Running:
         from driftgate.service.serving.shadow import Shadow
 
         settings = self.app.settings
-        hidden = {name: _hidden(table) for name, table in settings.models.items()}
+        hidden = {name: table.payloads.hidden for name, table in settings.models.items()}
         shadowing = {name: table.arms.shadow for name, table in settings.models.items()}
         file, room = _served(settings) / "shadows.json", settings.storage.outbox_rows // 2
         shadow = Shadow(shadowing, self.app.ledger, self.registry, self.payloads, file, hidden, room)
@@ -177,6 +179,7 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         alerts=deferred(alerts),
         triggers=deferred(triggers),
         anchors=_anchoring(settings, engine, ledger, registry),
+        cards=Carding(settings, FactGatherer(settings, registry, ledger, registry.cards), registry.cards),
     )
     return Running(app, registry, payloads, roster, jobs, Tokens(engine), engine)
 
@@ -214,11 +217,6 @@ def _arrangement(name: str, table: ModelTable, project: Path) -> "Arrangement":
     split = Split(table.arms.salt or name, table.arms.challenger, table.arms.heuristic)
     rule = table.heuristic
     return Arrangement(split, None if rule is None else lambda schema: load_heuristic(rule, project, schema))
-
-
-def _hidden(table: ModelTable) -> Sequence[str]:
-    """The features that are not logged as they are."""
-    return (*table.payloads.redact, *table.payloads.hash)
 
 
 def _redaction(table: ModelTable, storage: StorageTable) -> Redaction | None:

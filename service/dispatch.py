@@ -11,6 +11,7 @@ from driftgate.lifecycle.flows import challenging, promoting
 from driftgate.lifecycle.ledger import Kind, State
 from driftgate.service.anchoring import anchor_within
 from driftgate.service.application import Application
+from driftgate.service.carding import make_within
 from driftgate.service.documents import Document
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
@@ -57,6 +58,7 @@ def alone(app: Application, work: Callable[[], Document]) -> Document:
             f"another driftgate command works on this project (lock {lock}); wait for it, or start a worker and let it queue"
         ) from error
     anchor_within(app.anchors)
+    make_within(app.cards)
     return document
 
 

@@ -152,7 +152,7 @@ class GateMeasures:
 
     def _shown(self, version: Version) -> Schema:
         """The version's schema without what the log hides."""
-        hidden = self._hidden(version.model)
+        hidden = self._settings.models[version.model].payloads.hidden
         return replace(version.schema, columns=tuple(column for column in version.schema.columns if column.name not in hidden))
 
     def replay(self, candidate: Version, policy: Policy) -> Replay:
@@ -170,7 +170,8 @@ class GateMeasures:
 
     def _no_replay(self, candidate: Version, payloads: Sequence[Payload]) -> str | None:
         """Why nothing can be told of the payloads: what the log hides, and what callers could not send to the versions before."""
-        hidden = [name for name in candidate.schema.features if name in self._hidden(candidate.model)]
+        kept_out = self._settings.models[candidate.model].payloads.hidden
+        hidden = [name for name in candidate.schema.features if name in kept_out]
         if hidden:
             return f"the payloads cannot be scored again: the log does not hold {', '.join(hidden)} as they were"
         sent = set().union(*(payload.features for payload in payloads))
@@ -198,10 +199,6 @@ class GateMeasures:
         import pandas as pd
 
         return pd.concat([self._versions.snapshot(version, part) for part in ("train", "holdout")], ignore_index=True)
-
-    def _hidden(self, model: str) -> frozenset[str]:
-        table = self._settings.models[model].payloads
-        return frozenset({*table.redact, *table.hash})
 
     def _seed(self, version: Version) -> int:
         return self._settings.models[version.model].seed

@@ -33,7 +33,17 @@ class Facts:
 
 def written(facts: Facts) -> str:
     """The file's text: TOML that loads as it stands, and also with any `# key = value` line uncommented."""
-    parts = (_head(facts), _data(facts), _columns(facts), _making(facts), _gates(facts), _reports(facts), _watching(facts), _shared())
+    parts = (
+        _head(facts),
+        _data(facts),
+        _columns(facts),
+        _making(facts),
+        _gates(facts),
+        _reports(facts),
+        _watching(facts),
+        _card(facts),
+        _shared(),
+    )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
@@ -159,6 +169,15 @@ def _watching(facts: Facts) -> Iterator[str]:
     yield _default("new_labels = 5000", "so many matured labels do, too")
     yield _default("cooldown_days = 7.0", "none sooner after the last one")
     yield _default("monthly_budget = 4")
+
+
+def _card(facts: Facts) -> Iterator[str]:
+    yield "# What only people can say of the model; it stands on the model card of each version"
+    yield f"[models.{facts.model}.card]"
+    yield _default('intended_use = "..."', "what its predictions are for, and who acts on them")
+    yield _default('limits = "..."', "what it must not be used for")
+    yield _default('owner = "..."', "who answers for it")
+    yield _default('contact = "..."')
 
 
 def _shared() -> Iterator[str]:

@@ -17,7 +17,7 @@ from driftgate.service.settings_gates import (
     suggestion,
 )
 from driftgate.service.settings_monitoring import MonitoringTable, TriggersTable
-from driftgate.service.settings_reports import STANDARD_SCENARIOS, DriftTable, Seed, Share, SimulationTable
+from driftgate.service.settings_reports import STANDARD_SCENARIOS, CardTable, DriftTable, Seed, Share, SimulationTable
 from driftgate.service.settings_secrets import without_password
 from driftgate.service.settings_tables import FilePath, Table, refuse
 from driftgate.service.settings_traffic import ArmsTable, HeuristicTable, OutcomesTable, PayloadsTable
@@ -147,6 +147,7 @@ class ModelTable(Table):
     payloads: PayloadsTable = Field(default_factory=PayloadsTable)
     monitoring: MonitoringTable = Field(default_factory=MonitoringTable)
     triggers: TriggersTable = Field(default_factory=TriggersTable)
+    card: CardTable = Field(default_factory=CardTable)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "ModelTable":

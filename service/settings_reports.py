@@ -1,4 +1,4 @@
-"""The tables `[models.NAME.simulation]` and `[models.NAME.drift]` of driftgate.toml."""
+"""The tables `[models.NAME.simulation]`, `[models.NAME.drift]` and `[models.NAME.card]` of driftgate.toml."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,8 +12,18 @@ if TYPE_CHECKING:
 
 STANDARD_SCENARIOS = ("small", "moderate", "strong", "very_strong")
 
+Told = Annotated[str, Field(min_length=1, max_length=4000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class CardTable(Table):
+    """What only people can say of a model, for its model cards."""
+
+    intended_use: Told | None = None
+    limits: Told | None = None
+    owner: Told | None = None
+    contact: Told | None = None
 
 
 class ScenarioTable(Table):

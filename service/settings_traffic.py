@@ -70,6 +70,11 @@ class PayloadsTable(Table):
     keep_days: Days | None = None
     low_confidence: Portion = 0.6
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The features that the log does not hold as they were."""
+        return frozenset({*self.redact, *self.hash})
+
     @model_validator(mode="after")
     def _left_out_or_hashed(self) -> "PayloadsTable":
         both = sorted(set(self.redact) & set(self.hash))

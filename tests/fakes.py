@@ -14,7 +14,7 @@ from driftgate.lifecycle import ledger as chain
 from driftgate.lifecycle.alarms import Alarms
 from driftgate.lifecycle.attempts import attempted
 from driftgate.lifecycle.canonical import canonical, plain
-from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, NotFound, VersionNotFound
+from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, NotFound, ReportNotFound, VersionNotFound
 from driftgate.lifecycle.findings import Monitor, Pass
 from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
@@ -24,10 +24,13 @@ from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
 from driftgate.lifecycle.plan import Scalar, Source
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.ports import Evaluation, Report
+from driftgate.lifecycle.ports_cards import RunFacts
 from driftgate.lifecycle.ports_watching import Found, Watched
 from driftgate.lifecycle.schema import Schema, Task
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest, Training, Version
+from driftgate.registry.cards import linked
+from driftgate.service.carding import Card
 from tests.builders import (
     NOON,
     a_drift_measurement,
@@ -119,6 +122,65 @@ class FakeAnchors:
 
     def audit(self) -> dict[str, Any]:
         return {"events": len(self.ledger.stored), "head": None, "anchors": [], "problems": []}
+
+
+@dataclass
+class FakeCards:
+    """Pages by model and version; counts how often it was asked to catch up."""
+
+    pages: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    rounds: int = 0
+
+    def catch_up(self, *, quickly: bool = False) -> None:
+        del quickly
+        self.rounds += 1
+
+    def card(self, model: str, number: int) -> Card:
+        return Card(number, "key", {"model-card.html": self.page(model, number)}, made=False)
+
+    def page(self, model: str, number: int) -> bytes:
+        if (model, number) not in self.pages:
+            raise ReportNotFound(f"version {number} of {model} has no model card yet")
+        return self.pages[model, number]
+
+
+@dataclass
+class FakeCardShelf:
+    """Cards, descriptions and keys by version; `runs` says what a run holds. Versions in `gone` were deleted in MLflow."""
+
+    versions: list[Version] = field(default_factory=list)
+    runs: dict[int, RunFacts] = field(default_factory=dict)
+    files: dict[tuple[str, int, str], bytes] = field(default_factory=dict)
+    descriptions: dict[tuple[str, int], str] = field(default_factory=dict)
+    keys: dict[tuple[str, int], str] = field(default_factory=dict)
+    shown: dict[str, bytes] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+
+    def bound(self, model: str) -> Sequence[Version]:
+        return [version for version in self.versions if version.model == model]
+
+    def made(self, model: str) -> Mapping[int, str]:
+        return {number: key for (named, number), key in self.keys.items() if named == model}
+
+    def run(self, version: Version) -> RunFacts:
+        if version.number in self.gone:
+            raise NotFound(f"there is no run {version.run_id}")
+        return self.runs.get(version.number, RunFacts(ours=True))
+
+    def pictures(self, version: Version) -> Mapping[str, bytes]:
+        del version
+        return dict(self.shown)
+
+    def read(self, version: Version, path: str) -> bytes | None:
+        return self.files.get((version.model, version.number, path))
+
+    def keep(self, version: Version, files: Mapping[str, bytes]) -> None:
+        self.files.update({(version.model, version.number, f"card/{name}"): content for name, content in files.items()})
+
+    def link(self, version: Version, words: str, key: str) -> None:
+        at = (version.model, version.number)
+        self.descriptions[at] = linked(self.descriptions.get(at, ""), words)
+        self.keys[at] = key
 
 
 @dataclass

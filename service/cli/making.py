@@ -1,10 +1,12 @@
-"""`retrain`, `adopt` and `simulate`."""
+"""`retrain`, `adopt`, `simulate` and `card`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from driftgate.lifecycle.errors import InvalidRequest
 from driftgate.service.cli.shared import GivenOption, actor, json_option, model_option, number, remote, running, settings, show, table
 
 
@@ -50,11 +52,13 @@ def _version_lines(document: dict[str, Any]) -> list[str]:
 def adopt(version: int, train: Path, holdout: Path, model: str | None, as_json: bool) -> None:
     """Bind a snapshot and digests to a version that other code registered in MLflow."""
     from driftgate.service.adopting import adopt_version
+    from driftgate.service.carding import make_within
 
     found = settings()
     name = found.model(model)
     with running(found) as parts:
         document = adopt_version(parts, name, version, train, holdout, actor())
+        make_within(parts.app.cards)
     show(document, as_json, _version_lines)
 
 
@@ -86,4 +90,44 @@ def _simulation_lines(document: dict[str, Any]) -> list[str]:
     ]
 
 
-COMMANDS = (retrain, adopt, simulate)
+@click.command()
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--out", cls=GivenOption, type=click.Path(file_okay=False, path_type=Path), help="By default card-MODEL-VERSION here.")
+@model_option
+@json_option
+def card(version: int, out: Path | None, model: str | None, as_json: bool) -> None:
+    """Write the model card of a version to a folder, as Markdown and HTML; made now where it is not up to date."""
+    from driftgate.service.carding import digests
+
+    found = settings()
+    name = found.model(model)
+    with running(found) as parts:
+        made = parts.app.cards.card(name, version)
+    folder = (out or Path(f"card-{name}-{version}")).absolute()
+    _write(folder, made.files)
+    document = {
+        "model": name,
+        "version": version,
+        "made": made.made,
+        "folder": str(folder),
+        "files": {file: str(folder / file) for file in sorted(made.files)},
+        "sha256": dict(digests(made)),
+    }
+    show(document, as_json, _card_lines)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise InvalidRequest(f"the card cannot be written to {folder}: {error.strerror or error}", field="out") from error
+
+
+def _card_lines(document: dict[str, Any]) -> list[str]:
+    state = "made now" if document["made"] else "up to date"
+    return [f"Model card of version {document['version']} of {document['model']} ({state}):", *sorted(document["files"].values())]
+
+
+COMMANDS = (retrain, adopt, simulate, card)

@@ -10,6 +10,7 @@ from driftgate.lifecycle.ledger import State
 from driftgate.service import upkeep
 from driftgate.service.anchoring import anchor_within
 from driftgate.service.application import Application
+from driftgate.service.carding import make_within
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import HEARTBEAT_SECONDS, Roster
 from driftgate.service.durable.workflows import APP_NAME, CLOCK_QUEUE, GENERATION, QUEUES, register
@@ -71,6 +72,7 @@ class Worker:
         self._loop("messages", UPKEEP_SECONDS, lambda: self._app.alerts.deliver_pending(datetime.now(UTC)))
         # And another: neither an object store nor an MLflow that hangs may hold anything up.
         self._loop("anchors", UPKEEP_SECONDS, self._app.anchors.catch_up)
+        self._loop("cards", UPKEEP_SECONDS, self._app.cards.catch_up)
 
     def run(self) -> None:
         """Works until `stop` is called."""
@@ -90,6 +92,7 @@ class Worker:
         # The roster row stays: the next worker finds it dead, and takes over what was not finished in time.
         DBOS.destroy(workflow_completion_timeout_sec=5)
         anchor_within(self._app.anchors)
+        make_within(self._app.cards)
 
     def upkeep(self) -> None:
         """Takes over from the dead, queues promotions that nobody runs, puts aliases right, and forgets old findings."""

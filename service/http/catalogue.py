@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from driftgate.lifecycle.errors import ReportNotFound
 from driftgate.service import documents
@@ -22,6 +22,10 @@ REPORT_POLICY = (
 """A report brings its own scripts: they may draw, and reach neither this origin nor any other."""
 
 
+CARD_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+"""A card has no script, and one that somebody puts into its file does not run."""
+
+
 @router.get("/versions")
 def versions(_: Viewer, model: Model, parts: Wired) -> Document:
     """Every version, oldest first, with aliases and digests."""
@@ -33,6 +37,13 @@ def versions(_: Viewer, model: Model, parts: Wired) -> Document:
 def version(_: Viewer, model: Model, version: VersionNumber, parts: Wired) -> Document:
     """One version."""
     return documents.version(parts.app.registry.version(model, version), parts.app.ledger.serving(model))
+
+
+@router.get("/versions/{version}/card", response_class=HTMLResponse)
+def card(_: Viewer, model: Model, version: VersionNumber, parts: Wired) -> HTMLResponse:
+    """The model card that was made last, as a page."""
+    headers = {"Content-Security-Policy": CARD_POLICY, "X-Content-Type-Options": "nosniff"}
+    return HTMLResponse(parts.app.cards.page(model, version), headers=headers)
 
 
 @router.get("/reports")

@@ -97,7 +97,7 @@ class Trials:
 
     def _result(self, version: Version, at: datetime, key: str, about: Window | None) -> TrialResult:
         table, policy = self._settings.models[version.model], self._limits(version.model)
-        hidden = sorted({*table.payloads.redact, *table.payloads.hash} & set(version.schema.features))
+        hidden = sorted(table.payloads.hidden & set(version.schema.features))
         until = at - timedelta(days=table.outcomes.maturity_days)
         first = until - LOOK_BACK if about is None else about.start
         known = () if hidden else self._matured(version.model, Window(first, until if about is None else min(until, about.end)))

@@ -59,7 +59,7 @@ class PayloadWatch(Watch):
         apart = {name for name in (version.schema.target, version.schema.entity, version.schema.time, plan.time, *plan.drop) if name}
         return Reader(
             self._log,
-            hidden=frozenset({*table.payloads.redact, *table.payloads.hash}),
+            hidden=table.payloads.hidden,
             apart=frozenset(apart - {*version.schema.features}),
             maturity=timedelta(days=table.outcomes.maturity_days),
             silence=None if table.monitoring.silence_hours is None else timedelta(hours=table.monitoring.silence_hours),

@@ -3,7 +3,7 @@
 import math
 import os
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ class Limits:
     """
 
     low_confidence: float = 0.0
-    hidden: Sequence[str] = ()
+    hidden: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Watched:
     levels: tuple[tuple[str, frozenset[str]], ...]
 
     @classmethod
-    def of(cls, schema: Schema, hidden: Sequence[str]) -> "Watched":
+    def of(cls, schema: Schema, hidden: Collection[str]) -> "Watched":
         """The ranges and levels that the snapshot's profile keeps in the schema, without those of `hidden` features."""
         columns = [column for column in schema.columns if column.name not in hidden]
         numeric = [c for c in columns if c.kind is ColumnKind.NUMERIC and c.low is not None and c.high is not None]

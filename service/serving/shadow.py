@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -65,7 +65,7 @@ class Shadow:
         source: ScorerSource,
         log: Tail,
         file: Path,
-        hidden: Mapping[str, Sequence[str]] | None = None,
+        hidden: Mapping[str, Collection[str]] | None = None,
         room: int = 500_000,
     ) -> None:
         self._room = room

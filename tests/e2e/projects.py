@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-DATA = Path(os.environ.get("DRIFTGATE_TEST_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
-
 
 @dataclass(frozen=True)
 class Answer:

@@ -7,17 +7,16 @@ import pytest
 
 from benchmarks.replay import QUICK, run
 from benchmarks.replay_tables import Month, summary
-from tests.e2e.projects import DATA
+from tests.real_data import data
 
 FULL = os.environ.get("DRIFTGATE_SOAK") == "1"
 
 
 @pytest.fixture(scope="module")
 def months(tmp_path_factory: pytest.TempPathFactory) -> list[Month]:
-    if not (DATA / "bank-additional-full.csv.gz").exists():
-        pytest.skip("the bank data is not here: set DRIFTGATE_TEST_DATA to the folder of the real data sets")
+    file = data("bank-additional-full.csv.gz")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DRIFTGATE_TEST_DATA", str(DATA))
+        patch.setenv("DRIFTGATE_TEST_DATA", str(file.parent))
         return run(tmp_path_factory.mktemp("replay"), None if FULL else QUICK)
 
 

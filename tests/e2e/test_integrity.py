@@ -81,6 +81,29 @@ def test_the_evidence_behind_a_judgement_is_kept_under_the_hash_that_the_ledger_
         assert part.encode() in content
 
 
+def test_the_card_of_a_version_follows_what_is_done_with_it_and_leaves_what_people_wrote(project: Path, tmp_path: Path) -> None:
+    with wired(project) as parts:
+        page = parts.app.cards.page("churn", 1).decode()
+        client = parts.registry._connection.client
+        first = client.get_model_version("churn", "1").description
+        client.update_model_version("churn", "1", f"Checked by Ann.\n\n{first}")
+
+    report = told(project, "simulate", "1")["report"]
+    written = told(project, "card", "1", "--out", str(tmp_path / "card"))
+
+    assert "<td>champion</td>" in page
+    assert "Not simulated yet" not in page
+    # The command that simulated has made the card anew: the one that writes it finds it.
+    assert written["made"] is False
+    assert f"From simulation {report}" in Path(written["files"]["model-card.html"]).read_text(encoding="utf-8")
+    for name, path in written["files"].items():
+        assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == written["sha256"][name]
+    with wired(project) as parts:
+        told_now = parts.registry._connection.client.get_model_version("churn", "1").description
+    assert told_now.startswith("Checked by Ann.\n\nRetrained by ")
+    assert told_now.count("[Model card](") == first.count("[Model card](") == 1
+
+
 @pytest.mark.parametrize(
     ("attack", "words"),
     [
@@ -177,6 +200,7 @@ def test_breaking_the_glass_leaves_its_mark_everywhere(project: Path) -> None:
         decided = parts.app.ledger.latest("churn", Kind.DECIDED)
         tags = parts.app.registry.marks("churn")[2]
         waiting = parts.app.book.notices()
+        card = parts.app.cards.page("churn", 2).decode()
 
     assert (refused.code, silent.code) == (1, 2)
     assert (forced["state"], forced["champion"], forced["break_glass"], forced["gates"]) == ("promoted", 2, True, [])
@@ -185,4 +209,5 @@ def test_breaking_the_glass_leaves_its_mark_everywhere(project: Path) -> None:
     assert "the champion answers nonsense" in tags[BREAK_GLASS_TAG]
     assert any("without gates" in alarm for alarm in status["alarms"])
     assert any("without gates" in notice.title for notice in waiting)
+    assert "<td>champion, promoted without gates (break-glass)</td>" in card
     assert told(project, "audit", "verify")["problems"] == []

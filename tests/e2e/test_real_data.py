@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.e2e.projects import DATA, driftgate, told
+from tests.e2e.projects import driftgate, told
 from tests.e2e.services import Service, service
+from tests.real_data import real
 
 # The price and employment indices stand near 100 and 5,000 with a spread of a few units: "5 % more" is a value that never
 # occurs, and a version that leans on them is rightly refused. A team that wants this model serves it without them.
@@ -33,15 +34,8 @@ entity = "customerID"
 """
 
 
-def data(name: str) -> Path:
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{path} is not here: set DRIFTGATE_TEST_DATA to the folder of the real data sets")
-    return path
-
-
 def bank_project(folder: Path) -> Path:
-    rows = pd.read_csv(data("bank-additional-full.csv.gz"), sep=";")
+    rows = real("bank-additional-full.csv.gz", sep=";")
     rows[:14_000].to_csv(folder / "first.csv", index=False, sep=";")
     rows[26_000:].to_csv(folder / "later.csv", index=False, sep=";")
     rows[30_000:].to_csv(folder / "now.csv", index=False, sep=";")
@@ -50,7 +44,7 @@ def bank_project(folder: Path) -> Path:
 
 
 def telco_project(folder: Path) -> Path:
-    rows = pd.read_csv(data("telco_customer_churn.csv.gz"), dtype=str, keep_default_na=False)
+    rows = real("telco_customer_churn.csv.gz", dtype=str, keep_default_na=False)
     order = np.random.default_rng(0).permutation(len(rows))
     first, second = rows.iloc[order[: len(rows) // 2]], rows.iloc[order[len(rows) // 2 :]]
     first.to_csv(folder / "first.csv", index=False)
@@ -149,7 +143,7 @@ def features_of(running: Service, model: str, version: int) -> list[str]:
 @pytest.mark.slow
 def test_bank_by_http_from_the_first_champion_to_the_rollback(bank_service: Service) -> None:
     running, model = bank_service, "bank"
-    later = pd.read_csv(data("bank-additional-full.csv.gz"), sep=";")[30_000:32_000]
+    later = real("bank-additional-full.csv.gz", sep=";")[30_000:32_000]
     assert running.job(f"/v1/models/{model}/retrain", {"reason": "first"})["version"] == 1
     assert running.promoted(model, 1, None)["state"] == "promoted"
     running.serving(model, 1)
@@ -180,7 +174,7 @@ def test_telco_by_http_shows_no_drift_and_refuses_shuffled_labels(telco_service:
     running.job(f"/v1/models/{model}/retrain", {})
     assert running.promoted(model, 1, None)["state"] == "promoted"
     running.serving(model, 1)
-    rows = pd.read_csv(data("telco_customer_churn.csv.gz"))
+    rows = real("telco_customer_churn.csv.gz")
     rows["TotalCharges"] = pd.to_numeric(rows["TotalCharges"], errors="coerce")
     unseen = rows.sample(2_000, random_state=3)
 

@@ -11,8 +11,8 @@ import pytest
 from benchmarks import year
 from driftgate.lifecycle.budget import pass_level
 from driftgate.lifecycle.findings import Monitor
-from tests.e2e.test_real_data import data
 from tests.e2e.traffic import times
+from tests.real_data import data
 
 pytestmark = pytest.mark.slow
 

@@ -19,8 +19,9 @@ from sqlalchemy import select
 from driftgate.payloads.tables import payloads
 from driftgate.service.database import connect
 from tests.e2e.projects import told
-from tests.e2e.test_real_data import BANK, data
+from tests.e2e.test_real_data import BANK
 from tests.e2e.traffic import arrived, serving, times, until
+from tests.real_data import data
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,6 @@
 """The report that people read: Evidently's page and numbers against ours, on made rows and on real ones."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +14,8 @@ from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports.drift import document
 from driftgate.reports.drift.evidently_report import evidently_quietly, write
+from tests.real_data import real
 from tests.unit.reports.drifting import SCHEMA, column, measured, outputs, rows
-
-DATA = Path(os.environ.get("DRIFTGATE_TEST_DATA", str(Path(__file__).parents[2] / ".." / "shared" / "data")))
-
-
-def real(name: str, **options) -> pd.DataFrame:
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{path} is not there: set DRIFTGATE_TEST_DATA to the folder that holds it")
-    return pd.read_csv(path, **options)
 
 
 def conformed(frame: pd.DataFrame) -> tuple[pd.DataFrame, Schema]:

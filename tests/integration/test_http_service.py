@@ -270,6 +270,17 @@ def test_drift_of_logged_payloads_is_measured_against_the_champions_snapshot_and
     assert "score" in page.text
 
 
+def test_the_worker_makes_the_card_of_a_version_and_the_service_shows_it(service: Service) -> None:
+    def shown() -> httpx.Response | None:
+        answer = service.ask("GET", f"{MODEL}/versions/1/card", by="viewer")
+        return answer if answer.status_code == 200 else None
+
+    page = until(shown)
+
+    assert "<h1>Model card: churn, version 1</h1>" in page.text
+    assert page.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+
+
 def browsed(service: Service, path: str, profile: Path) -> tuple[str, str]:
     """The page's elements after its scripts ran, and what the browser complained of."""
     browser = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)

@@ -11,12 +11,12 @@ from driftgate.lifecycle.gates import replay_gate
 from driftgate.lifecycle.policy import Policy, Standard
 from driftgate.lifecycle.verdicts import Verdict
 from tests.integration.gated import Workshop, blocking
+from tests.real_data import real
 
-DATA = Path(os.environ.get("DRIFTGATE_TEST_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
 SEEDS = range(20) if os.environ.get("DRIFTGATE_SOAK") == "1" else range(1)
 POLICY = Policy(standard=Standard.NON_INFERIOR)
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not DATA.is_dir(), reason=f"the real data is not in {DATA}: set DRIFTGATE_TEST_DATA")]
+pytestmark = pytest.mark.slow
 
 TELCO = """
 [models.telco]
@@ -49,7 +49,7 @@ estimator = { name = "hist_gradient_boosting" }
 
 
 def telco(seed: int) -> list[pd.DataFrame]:
-    rows = pd.read_csv(DATA / "telco_customer_churn.csv.gz")
+    rows = real("telco_customer_churn.csv.gz")
     rows["TotalCharges"] = pd.to_numeric(rows["TotalCharges"], errors="coerce")
     order = np.random.default_rng(seed).permutation(len(rows))
     parts = [rows.iloc[part] for part in (order[:3200], order[3200:6400], order[6400:])]
@@ -57,13 +57,13 @@ def telco(seed: int) -> list[pd.DataFrame]:
 
 
 def bank(seed: int) -> list[pd.DataFrame]:
-    rows, start = pd.read_csv(DATA / "bank-additional-full.csv.gz", sep=";"), 150 * seed
+    rows, start = real("bank-additional-full.csv.gz", sep=";"), 150 * seed
     parts = [rows[start : 14_000 + start // 2], rows[25_000 + start : 39_000 + start // 2], rows[39_188:]]
     return [part.reset_index(drop=True) for part in parts]
 
 
 def bike(seed: int) -> list[pd.DataFrame]:
-    rows, start = pd.read_csv(DATA / "bike_sharing_hour.csv.gz"), 100 * seed
+    rows, start = real("bike_sharing_hour.csv.gz"), 100 * seed
     parts = [rows[start : 8_000 + start], rows[4_000 + start : 14_000 + start], rows[14_000 + start : 15_400 + start]]
     return [part.reset_index(drop=True) for part in parts]
 

@@ -209,3 +209,15 @@ def test_a_version_that_driftgate_registered_is_not_bound_again(at):
 
     with pytest.raises(Conflict):
         adopted(at, rows(), version.schema)
+
+
+def test_the_run_of_an_adopted_version_is_not_taken_for_a_training_of_ours(at, mlflow):
+    frame, schema = rows(), at.staged().schema
+    model = fitted(Task.BINARY, frame, schema, labels=frame["churned"])
+    with mlflow.start_run():
+        mlflow.log_param("depth", 3)
+        mlflow.sklearn.log_model(model, name="m", registered_model_name=at.model, **PICKLED)
+
+    facts = at.registry.cards.run(adopted(at, frame, schema))
+
+    assert (facts.ours, facts.adopted_by, facts.params["depth"]) == (False, "ada", "3")

@@ -9,7 +9,7 @@ from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports import losses
 from driftgate.reports.shift import concept
-from tests.e2e.projects import DATA
+from tests.real_data import real
 
 FIRST = 5_647
 MACRO = ["emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed"]
@@ -17,10 +17,7 @@ MACRO = ["emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.emp
 
 @pytest.fixture(scope="module")
 def bank():
-    path = DATA / "bank-additional-full.csv.gz"
-    if not path.exists():
-        pytest.skip(f"{path} is not here: set DRIFTGATE_TEST_DATA to the folder of the real data sets")
-    return pd.read_csv(path, sep=";").drop(columns=["duration", "month"])
+    return real("bank-additional-full.csv.gz", sep=";").drop(columns=["duration", "month"])
 
 
 def measured(rows, window):

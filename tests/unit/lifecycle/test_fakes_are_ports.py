@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftgate.lifecycle import ports, ports_watching
+from driftgate.lifecycle import ports, ports_cards, ports_watching
 from tests import fakes
 
 
@@ -18,9 +18,11 @@ def test_each_port_has_a_fake(tmp_path: Path) -> None:
     scorer: ports.Scorer = fakes.FakeScorer()
     book: ports_watching.MonitoringBook = fakes.FakeMonitoringBook()
     watch: ports_watching.Watch = fakes.FakeWatch()
+    shelf: ports_cards.CardShelf = fakes.FakeCardShelf()
 
-    named = {type(fake).__name__ for fake in (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer, book, watch)}
+    made = (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer, book, watch, shelf)
+    named = {type(fake).__name__ for fake in made}
 
-    every = {**vars(ports), **vars(ports_watching)}
+    every = {**vars(ports), **vars(ports_watching), **vars(ports_cards)}
     protocols = {name for name, kind in every.items() if getattr(kind, "_is_protocol", False) and name != "Protocol"}
     assert named == {f"Fake{name}" for name in protocols}

@@ -39,6 +39,7 @@ from driftgate.service.tokens import Role, Tokens
 from tests.builders import MODEL, a_report, a_version, an_event
 from tests.fakes import (
     FakeAnchors,
+    FakeCards,
     FakeDriftMeter,
     FakeExaminer,
     FakeLedger,
@@ -220,6 +221,7 @@ def an_api(folder: Path, auth: str = "none", alerts: str = "") -> Api:
         Alerting(settings, watched),
         FakeTriggers(),
         FakeAnchors(ledger),
+        FakeCards(),
     )
     follower = Follower(arrangements(settings), ledger, book, Remembered(folder / "serving"))
     metrics = Metrics(follower.schema, {MODEL: Limits(0.6)})

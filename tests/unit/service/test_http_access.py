@@ -40,6 +40,7 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("POST", "/v1/models/{model}/policy"): (Role.TRAINER, {"comment": "as agreed"}),
     ("GET", "/v1/models/{model}/versions"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/versions/{version}"): (Role.VIEWER, None),
+    ("GET", "/v1/models/{model}/versions/{version}/card"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/reports"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/reports/{report_id}"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/passes"): (Role.VIEWER, None),

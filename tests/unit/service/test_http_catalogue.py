@@ -6,8 +6,10 @@ from tests.unit.service.apis import PAGE, Api
 
 MODEL = "/v1/models/churn"
 UNKNOWN = [
-    ("GET", "versions"), ("GET", "versions/1"), ("GET", "reports"), ("GET", "reports/r1"), ("GET", "promotions"), ("POST", "predict"),
-    ("POST", "outcomes"), ("POST", "retrain"), ("POST", "versions/1/gates"), ("POST", "promotions"), ("POST", "rollback"),
+    ("GET", "versions"), ("GET", "versions/1"), ("GET", "versions/1/card"), ("GET", "reports"), ("GET", "reports/r1"),
+    ("GET", "promotions"),
+    ("POST", "predict"), ("POST", "outcomes"), ("POST", "retrain"), ("POST", "versions/1/gates"), ("POST", "promotions"),
+    ("POST", "rollback"),
 ]  # fmt: skip
 
 
@@ -109,3 +111,21 @@ def test_a_name_that_is_no_kept_report_is_404_wherever_it_points(api: Api, name:
 
 def test_a_report_is_not_served_under_another_model(api: Api) -> None:
     assert api.client.get("/v1/models/other/reports/r1").status_code == 404
+
+
+def test_the_card_of_a_version_is_a_page_that_may_do_nothing(api: Api) -> None:
+    api.parts.app.cards.pages["churn", 1] = b"<p>card</p>"
+
+    answer = api.client.get(f"{MODEL}/versions/1/card")
+
+    assert (answer.status_code, answer.text) == (200, "<p>card</p>")
+    assert answer.headers["content-type"].startswith("text/html")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("sandbox; default-src 'none'")
+    assert "script" not in policy
+
+
+def test_a_version_without_a_card_is_404(api: Api) -> None:
+    answer = api.client.get(f"{MODEL}/versions/2/card")
+
+    assert (answer.status_code, answer.json()["title"]) == (404, "ReportNotFound")

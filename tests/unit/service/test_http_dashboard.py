@@ -95,3 +95,9 @@ def test_a_champion_that_cannot_be_loaded_is_on_the_page(api: Api) -> None:
     api.promoted(1)
 
     assert "not the one registered" in shown(api).words
+
+
+def test_every_version_leads_to_its_card(api: Api) -> None:
+    addresses = shown(api).addresses
+
+    assert {f"/v1/models/churn/versions/{number}/card" for number in (1, 2, 3)} <= set(addresses)
