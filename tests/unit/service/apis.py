@@ -60,6 +60,7 @@ SETTINGS = """
 [service]
 auth = "{auth}"
 max_body_mb = 0.01
+{service}
 
 [alerts]
 {alerts}
@@ -196,9 +197,9 @@ class Api:
         self.parts.follower.refresh()
 
 
-def an_api(folder: Path, auth: str = "none", alerts: str = "") -> Api:
+def an_api(folder: Path, auth: str = "none", alerts: str = "", service: str = "") -> Api:
     """An API over versions 1, 2 and 3 of the model churn, none of them champion, and one kept drift report."""
-    (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth, alerts=alerts), encoding="utf-8")
+    (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth, alerts=alerts, service=service), encoding="utf-8")
     settings = load(folder, {})
     engine = connect(f"sqlite:///{folder / 'tokens.db'}")
     if auth == "token":
