@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from driftgate.lifecycle.errors import DriftgateError, Forbidden, InvalidRequest, NotFound, RegistryUnavailable
+from driftgate.registry.secrecy import hidden
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -110,7 +111,7 @@ class Connection:
 
     def _translated(self, error: Exception) -> DriftgateError | None:
         code = str(getattr(error, "error_code", ""))
-        detail = _brief(error)
+        detail = hidden(_brief(error), [self.tracking_uri])
         if code in ABSENCES:
             return NotFound(f"MLflow at {self.address} does not have it: {detail}")
         if code in DENIALS:

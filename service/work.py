@@ -19,6 +19,7 @@ from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest
 from driftgate.lifecycle.weighing import Tick, Weighing
+from driftgate.registry.secrecy import hidden
 from driftgate.service import documents
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
@@ -61,7 +62,7 @@ def run_promotion(app: Application, promotion_id: str, policy: Policy) -> Docume
     except DriftgateError as error:
         current = promoting.fail(promotion_id, error.message, app.ledger)
     except Exception as error:
-        current = promoting.fail(promotion_id, f"unexpected {type(error).__name__}: {error}", app.ledger)
+        current = promoting.fail(promotion_id, _unexpected(error, app), app.ledger)
         if current.decided:
             raise
     if current.break_glass and current.state is State.PROMOTED:
@@ -168,3 +169,8 @@ CLOCKED: Mapping[str, Callable[..., Document]] = {
     DIGEST: run_scheduled_digest,
 }
 """Name of the workflow that the clock starts -> the function, called with the application, the model and the tick."""
+
+
+def _unexpected(error: Exception, app: Application) -> str:
+    # The ledger never forgets: no library's words with credentials in them may get there.
+    return hidden(f"unexpected {type(error).__name__}: {error}", [app.settings.storage.mlflow, app.settings.storage.database])

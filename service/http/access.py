@@ -24,7 +24,6 @@ bearer = HTTPBearer(auto_error=False, description="An API token from `driftgate 
 
 READING = frozenset({"GET", "HEAD"})
 COOKIE = "driftgate_session"
-SECURE_COOKIE = f"__Host-{COOKIE}"
 CSRF_HEADER = "X-CSRF-Token"
 BY_ITSELF = "again"
 """In the query of a page that a browser loads again without its reader."""
@@ -61,7 +60,11 @@ async def _caller(request: Request, parts: Parts, role: Role) -> Actor:
     if token is not None:
         # Whoever decides is looked up each time; the others may be known from a few seconds ago.
         known = parts.known.find(token)
-        return known if known is not None and role <= Role.PREDICTOR else await asked(request, parts, token, seen=known is not None)
+        if known is not None and role <= Role.PREDICTOR:
+            return known
+        provider = parts.provider
+        ask = provider.bearer if provider is not None and provider.takes(token) else parts.known.ask
+        return await asked(request, parts, token, ask, seen=known is not None)
     session = session_of(request)
     if session is None:
         raise Unauthenticated("send an API token as `Authorization: Bearer TOKEN`; `driftgate token create` makes one")
@@ -70,8 +73,8 @@ async def _caller(request: Request, parts: Parts, role: Role) -> Actor:
     return await run_in_threadpool(partial(parts.sessions.holder, session, used=BY_ITSELF not in request.query_params))
 
 
-async def asked(request: Request, parts: Parts, token: str, *, seen: bool = False) -> Actor:
-    """Who holds the token, as the database has it now. Raises Unauthenticated, or RateLimited after too many wrong ones.
+async def asked(request: Request, parts: Parts, token: str, ask: Callable[[str], Actor], *, seen: bool = False) -> Actor:
+    """Who holds the token, as whoever is asked has it now. Raises Unauthenticated, or RateLimited after too many wrong ones.
 
     `seen`: this process knows the token, so that others who guess from the same address do not keep its holder out.
     """
@@ -79,7 +82,7 @@ async def asked(request: Request, parts: Parts, token: str, *, seen: bool = Fals
     if not seen:
         parts.rates.refuse_guessing(address)
     try:
-        return await run_in_threadpool(parts.known.ask, token)
+        return await run_in_threadpool(ask, token)
     except Unauthenticated:
         parts.rates.failed(address)
         raise
@@ -87,26 +90,35 @@ async def asked(request: Request, parts: Parts, token: str, *, seen: bool = Fals
 
 def session_of(request: Request) -> str | None:
     """The secret of the browser's session; None where it has none."""
-    return request.cookies.get(SECURE_COOKIE if request.url.scheme == "https" else COOKIE)
+    return kept_in_browser(request, COOKIE)
+
+
+def kept_in_browser(request: Request, name: str) -> str | None:
+    """The cookie that `keep_in_browser` left, if there is one."""
+    return request.cookies.get(_cookie(request, name))
+
+
+def keep_in_browser(request: Request, answer: Response, name: str, value: str, life: timedelta) -> None:
+    """Gives the browser a cookie, which no script reads and no other site's form sends along; over HTTPS, for HTTPS only."""
+    secure, seconds = request.url.scheme == "https", int(life.total_seconds())
+    answer.set_cookie(_cookie(request, name), value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def take_from_browser(request: Request, answer: Response, name: str) -> None:
+    """Takes it back."""
+    secure = request.url.scheme == "https"
+    answer.delete_cookie(_cookie(request, name), path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def _cookie(request: Request, name: str) -> str:
+    # The prefix keeps other hosts of the same domain from setting it.
+    return f"__Host-{name}" if request.url.scheme == "https" else name
 
 
 def form_token(request: Request) -> str:
     """What the forms of a page for this request carry; empty where there is no session, and none is asked for."""
     session = session_of(request)
     return "" if session is None else csrf_token(session)
-
-
-def signed_in(request: Request, answer: Response, session: str, life: timedelta) -> None:
-    """Gives the browser the session's secret, which no script reads and no other site's form sends along."""
-    secure = request.url.scheme == "https"
-    name = SECURE_COOKIE if secure else COOKIE
-    answer.set_cookie(name, session, max_age=int(life.total_seconds()), path="/", secure=secure, httponly=True, samesite="lax")
-
-
-def signed_out(request: Request, answer: Response) -> None:
-    """Takes it back."""
-    secure = request.url.scheme == "https"
-    answer.delete_cookie(SECURE_COOKIE if secure else COOKIE, path="/", secure=secure, httponly=True, samesite="lax")
 
 
 def refuse_other_origins(request: Request) -> None:

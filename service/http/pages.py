@@ -7,6 +7,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import DictLoader, Environment, select_autoescape
 from starlette.requests import Request
 
+from driftgate.service.settings_oidc import AccessTable
+
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 # No referrer at all would make the origin of forms "null", and those are refused.
@@ -32,9 +34,9 @@ def page(template: str, status: int = 200, **content: Any) -> HTMLResponse:
     return HTMLResponse(PAGES.get_template(template).render(**content), status, headers=HEADERS)
 
 
-def sign_in_page(*, where: str = "/", problem: str = "", status: int = 200) -> HTMLResponse:
+def sign_in_page(service: AccessTable, *, where: str = "/", problem: str = "", status: int = 200) -> HTMLResponse:
     """The page to sign in. `where`: the path to see then; `problem`: why the last attempt was refused."""
-    return page("sign_in.html", status, where=local_path(where), problem=problem)
+    return page("sign_in.html", status, where=local_path(where), problem=problem, provider=service.oidc is not None)
 
 
 def wants_page(request: Request) -> bool:

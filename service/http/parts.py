@@ -15,6 +15,7 @@ from driftgate.service.durable.workers import Roster
 from driftgate.service.http.bodies import LARGEST
 from driftgate.service.http.proposals import Proposals
 from driftgate.service.http.rates import Rates
+from driftgate.service.oidc import Provider
 from driftgate.service.serving.follower import Follower
 from driftgate.service.serving.front import Front
 from driftgate.service.serving.known_tokens import KnownTokens
@@ -53,6 +54,12 @@ class Parts:
         """Who is signed in with a browser."""
         service = self.settings.service
         return Sessions(self.tokens.engine, timedelta(hours=service.session_hours), timedelta(minutes=service.session_idle_minutes))
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """Who signs people in besides us, if anybody does."""
+        oidc = self.settings.service.oidc
+        return None if oidc is None else Provider(oidc)
 
     @cached_property
     def rates(self) -> Rates:

@@ -95,7 +95,7 @@ def as_page(request: Request, error: errors.DriftgateError) -> Response | None:
     if not wants_page(request):
         return None
     if status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
-        answer = sign_in_page(where=request.url.path, status=status)
+        answer = sign_in_page(request.app.state.parts.settings.service, where=request.url.path, status=status)
     elif not request.url.path.startswith("/v1/"):
         answer = page("problem.html", status, title=HTTPStatus(status).phrase, words=error.message)
     else:

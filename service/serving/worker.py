@@ -11,17 +11,19 @@ from fastapi import FastAPI
 
 from driftgate.service.bootstrap import wire
 from driftgate.service.http.app import create_app
-from driftgate.service.processes import PROJECT, log_to_stderr
+from driftgate.service.logs import log_to_stderr
+from driftgate.service.processes import PROJECT
 from driftgate.service.serving.metrics import forget_dead_processes
 from driftgate.service.settings import load
 
 
 def app() -> FastAPI:
     """The API of the project that the environment names. It starts without the database, where it has served before."""
-    log_to_stderr()
+    settings = load(Path(os.environ[PROJECT]))
+    log_to_stderr(settings)
     end_with_parent()
     forget_dead_processes()
-    return create_app(wire(load(Path(os.environ[PROJECT])), logging.getLogger(__name__).info, patient=True).parts())
+    return create_app(wire(settings, logging.getLogger(__name__).info, patient=True).parts())
 
 
 def end_with_parent() -> None:

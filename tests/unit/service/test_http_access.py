@@ -67,6 +67,8 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("GET", "/"): (Role.VIEWER, None),
     ("GET", "/sign-in"): (None, None),
     ("POST", "/sign-in"): (None, None),
+    ("GET", "/sign-in/provider"): (None, None),
+    ("GET", "/sign-in/provider/done"): (None, None),
     ("POST", "/sign-out"): (None, None),
     ("GET", "/models/{model}/promotions/{promotion_id}/{answer}"): (Role.APPROVER, None),
     ("POST", "/models/{model}/promotions/{promotion_id}/{answer}"): (Role.APPROVER, FORM),
