@@ -14,13 +14,21 @@ USER, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", 
 USER_INFO = re.compile(r"(?<=://)[^\s/@'\"]+@")
 CREDENTIALS = re.compile(r"(?i)\b(Basic|Bearer)\s+[A-Za-z0-9._~+/=-]{8,}")
 
+_learned: set[str] = set()
+
+
+def learn(address: str) -> None:
+    """Has the credentials of an address hidden in this process from now on: whoever connects to one learns it here."""
+    if _of_address(address) is not None:
+        _learned.add(address)
+
 
 def hidden(text: str, addresses: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> str:
-    """The text without the credentials of MLflow's environment variables and of the addresses, plain, quoted or as a header.
+    """The text without the credentials of MLflow's environment variables, of the addresses and of those learned, in whatever form.
 
     Whatever looks like credentials in an address or a header goes too, whosever they are. Users' names stay, but for those in addresses.
     """
-    found = sorted(set(_secrets(addresses, os.environ if environment is None else environment)), key=len, reverse=True)
+    found = sorted(set(_secrets((*addresses, *tuple(_learned)), os.environ if environment is None else environment)), key=len, reverse=True)
     if found:
         words = "|".join(re.escape(secret) for secret in found)
         text = re.sub(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])", HIDDEN, text)

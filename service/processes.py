@@ -41,7 +41,7 @@ def serve_api(settings: Settings, host: str | None, port: int | None, workers: i
     address, count = host or settings.service.host, workers or settings.service.workers
     if settings.service.auth == "none" and not is_loopback(address):
         raise DriftgateError(f"without tokens (service.auth) the API listens on this machine only, not on {address}", field="service.host")
-    log_to_stderr(settings)
+    log_to_stderr()
     tell_first_token(settings)
     os.environ[PROJECT] = str(settings.project)
     # One row gains nothing from many threads, and threads that spin for work take the core from everybody else's request.
@@ -101,7 +101,7 @@ def run_companion(settings: Settings, *, with_parent: bool) -> None:
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.nice(NICENESS)
-    log_to_stderr(settings)
+    log_to_stderr()
     parts = wire(settings, logging.getLogger(__name__).info, patient=True)
     work = parts.companion()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -121,7 +121,7 @@ def run_worker(settings: Settings) -> None:
     from driftgate.service.bootstrap import wire
     from driftgate.service.durable.worker import Worker
 
-    log_to_stderr(settings)
+    log_to_stderr()
     parts = wire(settings, logging.getLogger(__name__).info)
     worker = Worker(parts.app, parts.roster, parts.jobs, settings.storage.workflows)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -62,7 +62,7 @@ def run_promotion(app: Application, promotion_id: str, policy: Policy) -> Docume
     except DriftgateError as error:
         current = promoting.fail(promotion_id, error.message, app.ledger)
     except Exception as error:
-        current = promoting.fail(promotion_id, _unexpected(error, app), app.ledger)
+        current = promoting.fail(promotion_id, hidden(f"unexpected {type(error).__name__}: {error}"), app.ledger)
         if current.decided:
             raise
     if current.break_glass and current.state is State.PROMOTED:
@@ -169,8 +169,3 @@ CLOCKED: Mapping[str, Callable[..., Document]] = {
     DIGEST: run_scheduled_digest,
 }
 """Name of the workflow that the clock starts -> the function, called with the application, the model and the tick."""
-
-
-def _unexpected(error: Exception, app: Application) -> str:
-    # The ledger never forgets: no library's words with credentials in them may get there.
-    return hidden(f"unexpected {type(error).__name__}: {error}", [app.settings.storage.mlflow, app.settings.storage.database])

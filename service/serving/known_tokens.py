@@ -86,6 +86,8 @@ class KnownTokens:
             logger.warning("the last use of tokens cannot be kept: %s", error)
 
     def _follow(self) -> None:
+        # What was revoked while nobody served is known from the file still.
+        self.refresh()
         written = time.monotonic()
         while not self._stop.wait(REFRESH_SECONDS):
             self.refresh()

@@ -19,11 +19,10 @@ from driftgate.service.settings import load
 
 def app() -> FastAPI:
     """The API of the project that the environment names. It starts without the database, where it has served before."""
-    settings = load(Path(os.environ[PROJECT]))
-    log_to_stderr(settings)
+    log_to_stderr()
     end_with_parent()
     forget_dead_processes()
-    return create_app(wire(settings, logging.getLogger(__name__).info, patient=True).parts())
+    return create_app(wire(load(Path(os.environ[PROJECT])), logging.getLogger(__name__).info, patient=True).parts())
 
 
 def end_with_parent() -> None:

@@ -82,10 +82,10 @@ def door() -> Iterator[Door]:
 
 @contextmanager
 def logged() -> Iterator[io.StringIO]:
-    """The log as the service writes it, without its settings: what is hidden is so by its looks or by the environment."""
+    """The log as the service writes it."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(WithoutCredentials([f"http://{USER}:{URL_PASSWORD}@127.0.0.1"]))
+    handler.setFormatter(WithoutCredentials())
     logging.getLogger().addHandler(handler)
     try:
         yield stream
@@ -120,7 +120,7 @@ def test_an_mlflow_that_fails_and_echoes_is_told_of_without_credentials(
     with logged() as log:
         running = wire(load(tmp_path), lambda _: None)
         with listening(create_app(running.parts())) as url, httpx.Client(base_url=url, headers=header, timeout=60) as client:
-            for door.status in (500, 401, 403, 404):
+            for door.status in (500, 403):
                 answers += [client.get(f"/v1/models/{model}/{path}") for path in GETS]
                 answers += [client.get(path) for path in ("/v1/status", "/metrics", "/readyz", "/", "/nonsense")]
                 answers += [client.post(f"/v1/models/{model}/versions/{number}/gates") for number in (1, 7)]

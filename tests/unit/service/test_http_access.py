@@ -3,6 +3,7 @@
 import base64
 import importlib
 import pkgutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -263,6 +264,24 @@ def test_a_known_token_predicts_while_the_database_is_down_and_after_a_restart(g
     assert known.find(clear) == Actor("ada", Role.PREDICTOR)
     with pytest.raises(StoreUnavailable):
         known.ask(clear)
+
+
+def test_a_token_that_was_revoked_while_nobody_served_is_forgotten_at_the_start(guarded: Api, tmp_path: Path) -> None:
+    header = guarded.token(Role.PREDICTOR, "ada")
+    guarded.client.get("/v1/status", headers=header)
+    guarded.parts.tokens.revoke("ada")
+    known = KnownTokens(guarded.parts.tokens, tmp_path / "serving" / "tokens.json")
+    clear = header["Authorization"].removeprefix("Bearer ")
+    before = known.find(clear)
+
+    known.start()
+
+    deadline = time.monotonic() + 4.5
+    while known.find(clear) is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    after = known.find(clear)
+    known.stop()
+    assert (before, after) == (Actor("ada", Role.PREDICTOR), None)
 
 
 def test_an_expired_token_is_401(guarded: Api) -> None:
