@@ -19,6 +19,7 @@ DriftgateError                     everything Driftgate raises on purpose
 |   `-- Busy                       another process holds the project
 |-- Forbidden                      this actor may not do this
 |   `-- Unauthenticated            no token, or a wrong one
+|-- RateLimited                    the caller asks more often than it may
 |-- IntegrityError                 recorded and found differ: refuse
 |   |-- DigestMismatch             an artifact's bytes are not those registered
 |   `-- LedgerBroken               the hash chain does not hold
@@ -118,6 +119,14 @@ class Forbidden(DriftgateError):
 
 class Unauthenticated(Forbidden):
     """No token, or one that is unknown, expired or revoked."""
+
+
+class RateLimited(DriftgateError):
+    """The caller asks more often than it may; `retry_after`: seconds until it may again."""
+
+    def __init__(self, message: str, *, field: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(message, field=field)
+        self.retry_after = retry_after
 
 
 class IntegrityError(DriftgateError):

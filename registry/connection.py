@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from driftgate.lifecycle.errors import DriftgateError, Forbidden, InvalidRequest, NotFound, RegistryUnavailable
+from driftgate.registry.secrecy import hidden, learn
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -71,6 +72,7 @@ class Connection:
     def __init__(self, tracking_uri: str) -> None:
         self.tracking_uri = tracking_uri
         self.address = redacted(tracking_uri)
+        learn(tracking_uri)
         self._lock = threading.Lock()
         self._client: MlflowClient | None = None
 
@@ -110,7 +112,7 @@ class Connection:
 
     def _translated(self, error: Exception) -> DriftgateError | None:
         code = str(getattr(error, "error_code", ""))
-        detail = _brief(error)
+        detail = hidden(_brief(error))
         if code in ABSENCES:
             return NotFound(f"MLflow at {self.address} does not have it: {detail}")
         if code in DENIALS:

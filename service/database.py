@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from driftgate.lifecycle.errors import InvalidConfiguration, StoreUnavailable
 from driftgate.payloads.wal import write_ahead
+from driftgate.registry.secrecy import learn
 
 VERSION_TABLE = "driftgate_schema"
 """Not Alembic's usual name: MLflow keeps its own history under that one, perhaps in the same database."""
@@ -44,6 +45,7 @@ def connect(url: str) -> Engine:
     Raises InvalidConfiguration where the address is none of these.
     """
     parsed = _parsed(url)
+    learn(url)
     try:
         engine = create_engine(parsed, **_options(parsed))
     except (NoSuchModuleError, ModuleNotFoundError, ArgumentError, TypeError) as error:

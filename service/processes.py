@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from driftgate.lifecycle.errors import DriftgateError
+from driftgate.service.logs import log_to_stderr
 from driftgate.service.settings import Settings
 
 START_SECONDS = 60.0
@@ -34,12 +35,14 @@ def serve_api(settings: Settings, host: str | None, port: int | None, workers: i
     """Serves the API until it is told to stop: in this process, or in `workers` processes that share its socket."""
     import uvicorn
 
+    from driftgate.service.first_token import tell_first_token
     from driftgate.service.settings_tables import is_loopback
 
     address, count = host or settings.service.host, workers or settings.service.workers
     if settings.service.auth == "none" and not is_loopback(address):
         raise DriftgateError(f"without tokens (service.auth) the API listens on this machine only, not on {address}", field="service.host")
     log_to_stderr()
+    tell_first_token(settings)
     os.environ[PROJECT] = str(settings.project)
     # One row gains nothing from many threads, and threads that spin for work take the core from everybody else's request.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -220,6 +223,10 @@ class Group:
 
 def run_everything(settings: Settings) -> None:
     """API, worker and MLflow UI until Ctrl-C."""
+    from driftgate.service.first_token import tell_first_token
+
+    # Before the API starts, whose output goes to a log.
+    tell_first_token(settings, pipes=True)
     group = Group(settings)
     group.start()
     address = f"http://{settings.service.host}"
@@ -254,10 +261,3 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
     except ProcessLookupError:
         return
-
-
-def log_to_stderr() -> None:
-    """Sends the log to stderr, without what libraries chat."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("alembic", "httpx", "botocore", "mlflow", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

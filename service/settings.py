@@ -16,8 +16,9 @@ from driftgate.lifecycle.policy import Policy
 from driftgate.service.settings_errors import Problem, problems
 from driftgate.service.settings_gates import suggestion
 from driftgate.service.settings_models import ModelName, ModelTable, SourceTable
+from driftgate.service.settings_oidc import AccessTable
 from driftgate.service.settings_secrets import masked, resolved
-from driftgate.service.settings_tables import ServiceTable, StorageTable, Table, driven, refuse
+from driftgate.service.settings_tables import StorageTable, Table, driven, refuse
 from driftgate.service.settings_traffic import AlertsTable
 
 FILE_NAME = "driftgate.toml"
@@ -28,7 +29,7 @@ class SettingsFile(Table):
     """The whole file."""
 
     storage: StorageTable = Field(default_factory=StorageTable)
-    service: ServiceTable = Field(default_factory=ServiceTable)
+    service: AccessTable = Field(default_factory=AccessTable)
     alerts: AlertsTable = Field(default_factory=AlertsTable)
     models: dict[ModelName, ModelTable] = Field(min_length=1)
 
@@ -62,7 +63,7 @@ class Settings:
 
     project: Path
     storage: StorageTable
-    service: ServiceTable
+    service: AccessTable
     alerts: AlertsTable
     models: Mapping[str, ModelTable]
 

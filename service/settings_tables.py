@@ -125,6 +125,7 @@ class StorageTable(Table):
     workflows: WorkflowDatabase = Field(default="sqlite:///.driftgate/workflows.db", repr=False)
 
 
+PerMinute = Annotated[int, Field(ge=1, le=10_000_000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -141,6 +142,11 @@ class ServiceTable(Table):
     max_instances: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     max_batch_rows: Annotated[int, Field(ge=1, le=100_000)] = 512
     max_waiting_rows: Annotated[int, Field(ge=1)] = 20_000
+    session_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
+    session_idle_minutes: Annotated[float, Field(ge=5, le=43_200)] = 60.0
+    requests_per_minute: PerMinute | None = 1_200
+    predictions_per_minute: PerMinute | None = None
+    failed_sign_ins_per_minute: PerMinute = 10
 
     @model_validator(mode="after")
     def _open_only_to_this_machine(self) -> "ServiceTable":

@@ -1,4 +1,4 @@
-"""The service's own tables: API tokens, living workers, and how far the ledger is anchored."""
+"""The service's own tables: API tokens, sessions of browsers, living workers, and how far the ledger is anchored."""
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, UniqueConstraint
 
@@ -19,6 +19,20 @@ tokens = Table(
     UniqueConstraint("sha256"),
     **MYSQL,
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("token", String(128), index=True),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    **MYSQL,
+)
+"""Browsers that are signed in, by the hash of their cookie. `token`: the one they signed in with; null: through an identity provider."""
 
 workers = Table(
     "workers",

@@ -8,15 +8,18 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TypeAlias
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError as AlreadyThere
 
 from driftgate.lifecycle.errors import InvalidRequest, NotFound, Unauthenticated
-from driftgate.service.tables import tokens
+from driftgate.service.tables import sessions, tokens
 
 PREFIX = "dg_"
 NAME_LENGTH = 128
 LONGEST_DAYS = 36_500
+FIRST_NAME = "first-admin"
+COARSE = timedelta(minutes=1)
+"""How exactly the last use of a token is kept: a table must not be written with every request."""
 
 
 class Role(IntEnum):
@@ -41,11 +44,34 @@ Holder: TypeAlias = tuple[Actor, datetime | None]
 """Who holds a token, and until when; None: for ever."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One row of the tokens table, without its hash. `expires`, `revoked` and `last_used` are None where there is no such instant."""
+
+    name: str
+    role: Role
+    created: datetime
+    expires: datetime | None
+    revoked: datetime | None
+    last_used: datetime | None
+
+    def state(self, now: datetime) -> str:
+        """`revoked`, `expired` or `valid`."""
+        if self.revoked is not None:
+            return "revoked"
+        return "expired" if self.expires is not None and self.expires <= now else "valid"
+
+
 class Tokens:
     """The tokens table."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    @property
+    def engine(self) -> Engine:
+        """The database that the table is in."""
+        return self._engine
 
     def create(self, name: str, role: Role, days: int | None = None) -> str:
         """A new token, in clear for this once. Raises InvalidRequest where the name is taken or cannot stand in the ledger."""
@@ -64,12 +90,43 @@ class Tokens:
             raise InvalidRequest(f"there is a token named {name} already; choose another name", field="name") from error
         return clear
 
-    def revoke(self, name: str) -> None:
-        """Ends the token of that name at once. Raises NotFound."""
+    def create_first(self) -> str | None:
+        """A token of role admin, in clear for this once, where there never was a token; else None, as for the loser of a race."""
+        try:
+            return None if self.any_made() else self.create(FIRST_NAME, Role.ADMIN)
+        except InvalidRequest:
+            # Another process made it between the two questions.
+            return None
+
+    def any_made(self) -> bool:
+        """Whether there ever was a token, of whatever state now."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return bool(connection.execute(select(func.count()).select_from(tokens)).scalar_one())
+
+    def listed(self) -> list[Known]:
+        """Every token that was ever made, the oldest first."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            rows = connection.execute(select(tokens).order_by(tokens.c.created, tokens.c.name)).all()
+        return [Known(row.name, Role[row.role.upper()], row.created, row.expires, row.revoked, row.last_used) for row in rows]
+
+    def revoke(self, name: str) -> datetime:
+        """When the token of that name ended: now, or when it was revoked before. Its sessions end with it. Raises NotFound."""
+        named = tokens.c.name == name
         with self._engine.begin() as connection:
-            done = connection.execute(update(tokens).where(tokens.c.name == name).values(revoked=datetime.now(UTC)))
-        if done.rowcount == 0:
-            raise NotFound(f"there is no token named {name}")
+            connection.execute(update(tokens).where(named, tokens.c.revoked.is_(None)).values(revoked=datetime.now(UTC)))
+            revoked: datetime | None = connection.execute(select(tokens.c.revoked).where(named)).scalar()
+            connection.execute(delete(sessions).where(sessions.c.token == name))
+        if revoked is None:
+            raise NotFound(f"there is no token named {name}; `driftgate token list` shows all")
+        return revoked
+
+    def used(self, digests: Iterable[str], at: datetime) -> None:
+        """Keeps that the tokens of these hashes were used, exact to a minute."""
+        wanted = list(digests)
+        stale = or_(tokens.c.last_used.is_(None), tokens.c.last_used < at - COARSE)
+        if wanted:
+            with self._engine.begin() as connection:
+                connection.execute(update(tokens).where(tokens.c.sha256.in_(wanted), stale).values(last_used=at))
 
     def actor(self, clear: str) -> Actor:
         """Who holds the token. Raises Unauthenticated where it is unknown, expired or revoked."""

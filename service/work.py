@@ -19,6 +19,7 @@ from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.versions import RetrainRequest
 from driftgate.lifecycle.weighing import Tick, Weighing
+from driftgate.registry.secrecy import hidden
 from driftgate.service import documents
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
@@ -61,7 +62,7 @@ def run_promotion(app: Application, promotion_id: str, policy: Policy) -> Docume
     except DriftgateError as error:
         current = promoting.fail(promotion_id, error.message, app.ledger)
     except Exception as error:
-        current = promoting.fail(promotion_id, f"unexpected {type(error).__name__}: {error}", app.ledger)
+        current = promoting.fail(promotion_id, hidden(f"unexpected {type(error).__name__}: {error}"), app.ledger)
         if current.decided:
             raise
     if current.break_glass and current.state is State.PROMOTED:

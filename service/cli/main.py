@@ -69,11 +69,13 @@ def exit_code(error: DriftgateError) -> int:
 
 
 def _show(error: DriftgateError) -> None:
+    from driftgate.registry.secrecy import hidden
+
     if "--debug" in sys.argv:
-        traceback.print_exception(error, file=sys.stderr)
+        click.echo(hidden("".join(traceback.format_exception(error))), err=True, nl=False)
         return
-    click.echo(f"error: {error.message}", err=True)
+    click.echo(f"error: {hidden(error.message)}", err=True)
     cause = error.__cause__
     # The drivers' own words, where they add something to the sentence.
     if cause is not None and str(cause) and str(cause).splitlines()[0] not in error.message:
-        click.echo(f"  because: {type(cause).__name__}: {str(cause).splitlines()[0]}", err=True)
+        click.echo(f"  because: {type(cause).__name__}: {hidden(str(cause).splitlines()[0])}", err=True)

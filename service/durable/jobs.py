@@ -10,6 +10,7 @@ from typing import Any
 from driftgate.lifecycle.errors import DriftgateError, JobNotFound, Unavailable
 from driftgate.lifecycle.ledger import Promotion
 from driftgate.lifecycle.policy import Policy
+from driftgate.registry.secrecy import hidden
 from driftgate.service.documents import Document
 from driftgate.service.durable.workflows import APP_NAME, GENERATION, QUEUES
 
@@ -99,4 +100,4 @@ class Jobs:
 def _words(error: object) -> str:
     if isinstance(error, DriftgateError):
         return error.message
-    return f"{type(error).__name__}: {error}" if error is not None else "it was cancelled or gave up"
+    return hidden(f"{type(error).__name__}: {error}") if error is not None else "it was cancelled or gave up"

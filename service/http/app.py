@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from driftgate.service.http import (
     catalogue,
     dashboard,
+    deciding,
     decisions,
     health,
     impact,
@@ -22,6 +23,7 @@ from driftgate.service.http import (
     predictions,
     problems,
     scoring_protocol,
+    sign_in,
 )
 from driftgate.service.http.fast_lane import FastLane
 from driftgate.service.http.limits import BodyLimit
@@ -74,7 +76,8 @@ def create_app(parts: Parts) -> Api:
         lifespan=lifespan,
     )
     problems.install(app)
-    for module in (predictions, outcomes, scoring_protocol, decisions, policies, catalogue, monitoring, impact, health, dashboard):
+    people = (dashboard, sign_in, deciding)
+    for module in (predictions, outcomes, scoring_protocol, decisions, policies, catalogue, monitoring, impact, health, *people):
         app.include_router(module.router)
     app.include_router(decisions.jobs_router)
     return app

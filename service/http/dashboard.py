@@ -1,44 +1,41 @@
 """The page for people: what serves and why, what waits, what was decided, and the reports."""
 
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import DictLoader, Environment, select_autoescape
 
 from driftgate.lifecycle.errors import Unavailable
 from driftgate.lifecycle.flows import promoting
 from driftgate.lifecycle.ledger import Serving, State
 from driftgate.service import documents
 from driftgate.service.documents import Document
-from driftgate.service.http.access import Viewer
+from driftgate.service.http.access import BY_ITSELF, Viewer, form_token
+from driftgate.service.http.pages import page
 from driftgate.service.http.parts import Parts, Wired
+from driftgate.service.tokens import Role
 
 router = APIRouter(include_in_schema=False)
 
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 SHOWN = 20
 METRICS = ("roc_auc", "log_loss", "probability_lift", "mae", "rmse")
 
 
-def _environment() -> Environment:
-    folder = files("driftgate.service.http") / "templates"
-    loader = DictLoader({entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".html")})
-    return Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
-
-
-PAGES = _environment()
-
-
 @router.get("/", response_class=HTMLResponse)
-def dashboard(_: Viewer, request: Request, parts: Wired) -> HTMLResponse:
+def dashboard(actor: Viewer, request: Request, parts: Wired) -> HTMLResponse:
     """The dashboard of every declared model."""
-    page = PAGES.get_template("dashboard.html")
     address = f"{request.url.scheme}://{request.url.hostname}:{parts.settings.service.mlflow_ui}"
-    content = page.render(models=[_model(name, parts) for name in parts.settings.models], mlflow=address, now=datetime.now(UTC))
-    return HTMLResponse(content, headers={"Content-Security-Policy": PAGE_POLICY})
+    return page(
+        "dashboard.html",
+        models=[_model(name, parts) for name in parts.settings.models],
+        mlflow=address,
+        now=datetime.now(UTC),
+        actor=actor,
+        may_decide=actor.role >= Role.APPROVER,
+        form_token=form_token(request),
+        again=BY_ITSELF,
+    )
 
 
 def _model(name: str, parts: Parts) -> dict[str, Any]:

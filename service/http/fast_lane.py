@@ -62,7 +62,7 @@ class FastLane:
         except ClientDisconnect:
             return None
         except DriftgateError as error:
-            return problems.of_named(request, error)
+            return problems.of_named(error)
         except RequestValidationError as error:
             return problems.of_malformed(error)
         except Exception as error:

@@ -1,6 +1,7 @@
 """What the routes work with."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Annotated
 
@@ -13,10 +14,13 @@ from driftgate.service.durable.jobs import Jobs
 from driftgate.service.durable.workers import Roster
 from driftgate.service.http.bodies import LARGEST
 from driftgate.service.http.proposals import Proposals
+from driftgate.service.http.rates import Rates
+from driftgate.service.oidc import Provider
 from driftgate.service.serving.follower import Follower
 from driftgate.service.serving.front import Front
 from driftgate.service.serving.known_tokens import KnownTokens
 from driftgate.service.serving.metrics import Metrics
+from driftgate.service.sessions import Sessions
 from driftgate.service.settings import Settings
 from driftgate.service.tokens import Tokens
 
@@ -44,6 +48,24 @@ class Parts:
     def proposals(self) -> Proposals:
         """What the settings file proposes now: it may have been edited since the start."""
         return Proposals(self.settings.project)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is signed in with a browser."""
+        service = self.settings.service
+        return Sessions(self.tokens.engine, timedelta(hours=service.session_hours), timedelta(minutes=service.session_idle_minutes))
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """Who signs people in besides us, if anybody does."""
+        oidc = self.settings.service.oidc
+        return None if oidc is None else Provider(oidc)
+
+    @cached_property
+    def rates(self) -> Rates:
+        """How often callers of this process may ask."""
+        service = self.settings.service
+        return Rates(service.requests_per_minute, service.predictions_per_minute, service.failed_sign_ins_per_minute)
 
 
 async def parts_of(request: Request) -> Parts:

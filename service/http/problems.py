@@ -7,10 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from driftgate.lifecycle import errors
+from driftgate.service.http.pages import page, sign_in_page, wants_page
 
 STATUSES: dict[type[errors.DriftgateError], int] = {
     errors.DriftgateError: 500,
@@ -22,6 +23,7 @@ STATUSES: dict[type[errors.DriftgateError], int] = {
     errors.NoChampion: 503,
     errors.Forbidden: 403,
     errors.Unauthenticated: 401,
+    errors.RateLimited: 429,
     errors.IntegrityError: 500,
     errors.Unavailable: 503,
     errors.Overloaded: 503,
@@ -59,8 +61,8 @@ def install(app: FastAPI) -> None:
     """Makes the application answer every error as a problem document."""
 
     @app.exception_handler(errors.DriftgateError)
-    async def named(request: Request, error: errors.DriftgateError) -> JSONResponse:
-        return of_named(request, error)
+    async def named(request: Request, error: errors.DriftgateError) -> Response:
+        return as_page(request, error) or of_named(error)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -82,11 +84,30 @@ def of_unexpected(error: Exception) -> ProblemResponse:
     return problem(500, "InternalError", f"an unexpected {type(error).__name__}; the log of the service says more")
 
 
-def of_named(request: Request, error: errors.DriftgateError) -> ProblemResponse:
+def of_named(error: errors.DriftgateError) -> ProblemResponse:
     """The problem document of a named error."""
+    return problem(status_of(type(error)), type(error).__name__, error.message, _headers(error), field=error.field)
+
+
+def as_page(request: Request, error: errors.DriftgateError) -> Response | None:
+    """The error for a person: the page to sign in, or, beside the interface for programs, a page that says it; None for a program."""
     status = status_of(type(error))
-    headers = {"WWW-Authenticate": _challenge(request)} if status == HTTPStatus.UNAUTHORIZED else None
-    return problem(status, type(error).__name__, error.message, headers, field=error.field)
+    if not wants_page(request):
+        return None
+    if status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
+        answer = sign_in_page(request.app.state.parts.settings.service, where=request.url.path, status=status)
+    elif not request.url.path.startswith("/v1/"):
+        answer = page("problem.html", status, title=HTTPStatus(status).phrase, words=error.message)
+    else:
+        return None
+    answer.headers.update(_headers(error) or {})
+    return answer
+
+
+def _headers(error: errors.DriftgateError) -> Mapping[str, str] | None:
+    if isinstance(error, errors.RateLimited):
+        return {"Retry-After": str(error.retry_after)}
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.Unauthenticated) else None
 
 
 def of_malformed(error: RequestValidationError) -> ProblemResponse:
@@ -104,9 +125,3 @@ def located(location: Sequence[str | int]) -> str | None:
     """Where in the request, as in `instances[3].features.age`; None for the body as a whole."""
     words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:])
     return words.removeprefix(".") or None
-
-
-def _challenge(request: Request) -> str:
-    # Only what asks for a page may be answered with a browser's dialog.
-    page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    return 'Basic realm="Driftgate: any name, and an API token as the password", charset="UTF-8"' if page else "Bearer"

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from driftgate.lifecycle.errors import DriftgateError
 from driftgate.lifecycle.findings import Finding, Monitor
 from driftgate.lifecycle.verdicts import Verdict
+from driftgate.registry.secrecy import hidden
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Guarded:
             return None, error.message
         except Exception as error:
             logger.exception("a measurement failed")
-            return None, f"unexpected {type(error).__name__}: {error}"
+            return None, hidden(f"unexpected {type(error).__name__}: {error}")
 
 
 class Once(Generic[Made]):

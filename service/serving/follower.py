@@ -12,6 +12,7 @@ from driftgate.lifecycle.flows.predicting import Lineup, Rule
 from driftgate.lifecycle.ports import Ledger
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import Version
+from driftgate.registry.secrecy import hidden
 from driftgate.service.serving.loaded import LoadedVersion, ScorerSource, warmed
 from driftgate.service.serving.remembered import Remembered, Standing
 
@@ -117,7 +118,7 @@ class Follower:
                 self._refresh_one(model)
             except Exception as error:  # noqa: BLE001 - one model that cannot be loaded must not stop the others
                 self._serve_remembered(model)
-                told = error.message if isinstance(error, DriftgateError) else f"{type(error).__name__}: {error}"
+                told = error.message if isinstance(error, DriftgateError) else hidden(f"{type(error).__name__}: {error}")
                 # A ledger that does not answer for a moment is no news for people: what serves goes on.
                 self._report(model, told, alarming=not isinstance(error, StoreUnavailable))
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,9 @@ logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 5.0
 """How long a token that was revoked may still predict."""
 
+USE_SECONDS = 60.0
+"""How often it is written which tokens were used."""
+
 
 class KnownTokens:
     """Callers by the hash of their token: refreshed from the table, kept in a file.
@@ -24,6 +28,8 @@ class KnownTokens:
     def __init__(self, tokens: Tokens, file: Path) -> None:
         self._tokens, self._file = tokens, file
         self._known = self._kept()
+        # Hashes of the tokens that were used since that was written last: a prediction pays for an entry in a set.
+        self._used: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="tokens", daemon=True)
 
@@ -36,14 +42,19 @@ class KnownTokens:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
+            self.keep_used()
 
     def find(self, clear: str) -> Actor | None:
         """Who holds the token, without asking the database; None where it was not seen before, or has expired."""
-        known = self._known.get(token_sha256(clear))
+        digest = token_sha256(clear)
+        known = self._known.get(digest)
         if known is None:
             return None
         actor, expires = known
-        return None if expires is not None and expires <= datetime.now(UTC) else actor
+        if expires is not None and expires <= datetime.now(UTC):
+            return None
+        self._used.add(digest)
+        return actor
 
     def ask(self, clear: str) -> Actor:
         """Who holds the token, as the database has it now. Raises Unauthenticated or StoreUnavailable."""
@@ -51,6 +62,7 @@ class KnownTokens:
         if self._known.get(digest) != holder:
             self._known = {**self._known, digest: holder}
             self._keep()
+        self._used.add(digest)
         return holder[0]
 
     def refresh(self) -> None:
@@ -64,9 +76,24 @@ class KnownTokens:
             self._known = valid
             self._keep()
 
+    def keep_used(self) -> None:
+        """Writes which tokens were used since the last time. While the database does not answer, they wait."""
+        used, self._used = self._used, set()
+        try:
+            self._tokens.used(sorted(used), datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001 - when a token was used last is worth no failure of anything
+            self._used |= used
+            logger.warning("the last use of tokens cannot be kept: %s", error)
+
     def _follow(self) -> None:
+        # What was revoked while nobody served is known from the file still.
+        self.refresh()
+        written = time.monotonic()
         while not self._stop.wait(REFRESH_SECONDS):
             self.refresh()
+            if time.monotonic() - written >= USE_SECONDS:
+                self.keep_used()
+                written = time.monotonic()
 
     def _kept(self) -> dict[str, tuple[Actor, datetime | None]]:
         try:

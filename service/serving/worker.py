@@ -11,7 +11,8 @@ from fastapi import FastAPI
 
 from driftgate.service.bootstrap import wire
 from driftgate.service.http.app import create_app
-from driftgate.service.processes import PROJECT, log_to_stderr
+from driftgate.service.logs import log_to_stderr
+from driftgate.service.processes import PROJECT
 from driftgate.service.serving.metrics import forget_dead_processes
 from driftgate.service.settings import load
 

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+OPTIONAL = [line for group in PYPROJECT["project"].get("optional-dependencies", {}).values() for line in group]
 NOT_INSTALLED = {"tests", "benchmarks", "docs", "deploy", "build", "dist", "demo"}
 MOST_LINES = 350
 COMPANIONS = {"starlette", "botocore", "pydantic-core", "pyyaml", "threadpoolctl"}
@@ -93,7 +94,7 @@ def declared(group: list[str]) -> set[str]:
 
 
 def test_every_imported_distribution_is_declared() -> None:
-    allowed = declared(PYPROJECT["project"]["dependencies"]) | COMPANIONS
+    allowed = declared(PYPROJECT["project"]["dependencies"]) | declared(OPTIONAL) | COMPANIONS
     providers = packages_distributions()
 
     undeclared = [name for name in imported_names() if not allowed & {normal(each) for each in providers.get(name, [])}]
@@ -104,7 +105,7 @@ def test_every_imported_distribution_is_declared() -> None:
 def test_every_dependency_has_its_reason_in_the_docs() -> None:
     page = (ROOT / "docs" / "discussions" / "dependencies.md").read_text(encoding="utf-8")
     told = {normal(name) for name in re.findall(r"^\| ([A-Za-z0-9._-]+) \|", page, flags=re.MULTILINE)}
-    every = declared(PYPROJECT["project"]["dependencies"]) | declared(PYPROJECT["dependency-groups"]["dev"])
+    every = declared(PYPROJECT["project"]["dependencies"]) | declared(OPTIONAL) | declared(PYPROJECT["dependency-groups"]["dev"])
 
     assert told - {"name", "---"} == every
 

@@ -61,6 +61,7 @@ SETTINGS = """
 [service]
 auth = "{auth}"
 max_body_mb = 0.01
+{service}
 
 [alerts]
 {alerts}
@@ -197,10 +198,10 @@ class Api:
         self.parts.follower.refresh()
 
 
-def an_api(folder: Path, auth: str = "none", alerts: str = "") -> Api:
+def an_api(folder: Path, auth: str = "none", alerts: str = "", service: str = "", environment: Mapping[str, str] | None = None) -> Api:
     """An API over versions 1, 2 and 3 of the model churn, none of them champion, and one kept drift report."""
-    (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth, alerts=alerts), encoding="utf-8")
-    settings = load(folder, {})
+    (folder / "driftgate.toml").write_text(SETTINGS.format(auth=auth, alerts=alerts, service=service), encoding="utf-8")
+    settings = load(folder, environment or {})
     engine = connect(f"sqlite:///{folder / 'tokens.db'}")
     if auth == "token":
         metadata.create_all(engine)

@@ -1,15 +1,23 @@
 """Every route, asked without a token and with a token of every role."""
 
 import base64
+import importlib
+import pkgutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from sqlalchemy import update
+from starlette.routing import Route
 
 from driftgate.lifecycle.errors import StoreUnavailable
+from driftgate.service import http
 from driftgate.service.database import connect
 from driftgate.service.serving.known_tokens import KnownTokens
 from driftgate.service.tables import tokens
@@ -21,6 +29,8 @@ MODEL = "/v1/models/churn"
 OUTCOME = {"value": "yes", "observed_at": "2026-01-01T00:00Z", "prediction_id": "a"}
 
 INPUTS = {"inputs": [{"score": 0.5, "plan": "pro"}]}
+
+FORM = {"to": "1", "comment": "as agreed"}
 
 # The least role of each route, and a good body for it. None: open to everybody.
 ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
@@ -57,6 +67,15 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("GET", "/v1/status"): (Role.VIEWER, None),
     ("GET", "/metrics"): (Role.VIEWER, None),
     ("GET", "/"): (Role.VIEWER, None),
+    ("GET", "/sign-in"): (None, None),
+    ("POST", "/sign-in"): (None, None),
+    ("GET", "/sign-in/provider"): (None, None),
+    ("GET", "/sign-in/provider/done"): (None, None),
+    ("POST", "/sign-out"): (None, None),
+    ("GET", "/models/{model}/promotions/{promotion_id}/{answer}"): (Role.APPROVER, None),
+    ("POST", "/models/{model}/promotions/{promotion_id}/{answer}"): (Role.APPROVER, FORM),
+    ("GET", "/models/{model}/rollback"): (Role.APPROVER, None),
+    ("POST", "/models/{model}/rollback"): (Role.APPROVER, FORM),
     ("GET", "/healthz"): (None, None),
     ("GET", "/readyz"): (None, None),
     ("GET", "/ping"): (None, None),
@@ -64,7 +83,15 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("GET", "/version"): (None, None),
 }  # fmt: skip
 CLOSED = {key: needed for key, (needed, _) in ROUTES.items() if needed is not None}
-VALUES = {"model": "churn", "version": "1", "promotion_id": "p-none", "report_id": "r1", "job_id": "j-none", "pass_id": "m-none"}
+VALUES = {
+    "model": "churn",
+    "version": "1",
+    "promotion_id": "p-none",
+    "report_id": "r1",
+    "job_id": "j-none",
+    "pass_id": "m-none",
+    "answer": "approve",
+}
 
 
 @dataclass
@@ -76,9 +103,10 @@ class Matrix:
 
     def ask(self, route: tuple[str, str], headers: dict[str, str]) -> tuple[int, str]:
         """The status and the title of the problem, if there is one."""
-        method, path = route
-        answer = self.api.client.request(method, path.format(**VALUES), json=ROUTES[route][1], headers=headers)
-        problem = answer.headers["content-type"] == "application/problem+json"
+        (method, path), body = route, ROUTES[route][1]
+        sent: dict[str, object] = {"data": body} if body is FORM else {"json": body}
+        answer = self.api.client.request(method, path.format(**VALUES), headers=headers, **sent)
+        problem = answer.headers.get("content-type") == "application/problem+json"
         return answer.status_code, answer.json()["title"] if problem else ""
 
 
@@ -90,11 +118,39 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     api.engine.dispose()
 
 
-def test_every_route_is_in_the_matrix(matrix: Matrix) -> None:
+def routes() -> Iterator[tuple[tuple[str, str], APIRoute]]:
+    """Every route of the HTTP package, by method and path."""
+    for info in pkgutil.iter_modules(http.__path__):
+        for router in vars(importlib.import_module(f"{http.__name__}.{info.name}")).values():
+            if isinstance(router, APIRouter):
+                yield from (
+                    ((method, route.path), route) for route in router.routes if isinstance(route, APIRoute) for method in route.methods
+                )
+
+
+def roles(dependant: Dependant) -> Iterator[Role]:
+    for each in dependant.dependencies:
+        if (role := getattr(each.call, "role", None)) is not None:
+            yield role
+        yield from roles(each)
+
+
+def test_every_route_is_in_the_matrix_with_the_role_that_it_names() -> None:
+    named = {key: list(roles(route.dependant)) for key, route in routes()}
+
+    assert named == {key: [] if needed is None else [needed] for key, (needed, _) in ROUTES.items()}
+
+
+def test_what_the_api_documents_is_in_the_matrix(matrix: Matrix) -> None:
     paths = matrix.api.app.openapi()["paths"]
 
-    documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    assert documented | {("GET", "/")} == set(ROUTES)
+    assert {(method.upper(), path) for path, methods in paths.items() for method in methods} < set(ROUTES)
+
+
+def test_nothing_else_is_open_but_the_description_of_the_api(matrix: Matrix) -> None:
+    plain = {route.path for route in matrix.api.app.routes if isinstance(route, Route) and not isinstance(route, APIRoute)}
+
+    assert plain == {"/docs", "/docs/oauth2-redirect", "/openapi.json", "/redoc"}
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=" ".join)
@@ -118,8 +174,12 @@ def test_the_role_itself_and_every_greater_one_may(matrix: Matrix, route: tuple[
     answers = {role: matrix.ask(route, matrix.headers[role]) for role in allowed}
 
     unknown = {f"{what}NotFound" for what in ("Promotion", "Job", "Pass", "Version", "Model")}
+    wrong = {401, 403, 422, 500}
+    if route[1] == "/models/{model}/rollback":
+        # There is nothing to go back to, which only those are told who may ask.
+        unknown, wrong = {"InvalidRequest", "VersionNotFound"}, wrong - {422}
     assert {title for _, title in answers.values()} <= {"", *unknown}
-    assert not {401, 403, 422, 500} & {status for status, _ in answers.values()}
+    assert not wrong & {status for status, _ in answers.values()}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
@@ -145,13 +205,14 @@ def basic(headers: dict[str, str]) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"anyone:{token}".encode()).decode()}
 
 
-def test_a_browser_is_asked_for_the_token_and_may_read_with_it(matrix: Matrix) -> None:
+def test_a_browser_is_asked_to_sign_in_and_may_also_send_a_password(matrix: Matrix) -> None:
     page = {"Accept": "text/html,*/*"}
 
     asked = matrix.api.client.get("/", headers=page)
     shown = matrix.api.client.get("/", headers=page | basic(matrix.headers[Role.VIEWER]))
 
-    assert (asked.status_code, asked.headers["www-authenticate"].split()[0]) == (401, "Basic")
+    assert (asked.status_code, asked.headers["www-authenticate"]) == (401, "Bearer")
+    assert 'action="/sign-in"' in asked.text
     assert shown.status_code == 200
 
 
@@ -204,6 +265,24 @@ def test_a_known_token_predicts_while_the_database_is_down_and_after_a_restart(g
     assert known.find(clear) == Actor("ada", Role.PREDICTOR)
     with pytest.raises(StoreUnavailable):
         known.ask(clear)
+
+
+def test_a_token_that_was_revoked_while_nobody_served_is_forgotten_at_the_start(guarded: Api, tmp_path: Path) -> None:
+    header = guarded.token(Role.PREDICTOR, "ada")
+    guarded.client.get("/v1/status", headers=header)
+    guarded.parts.tokens.revoke("ada")
+    known = KnownTokens(guarded.parts.tokens, tmp_path / "serving" / "tokens.json")
+    clear = header["Authorization"].removeprefix("Bearer ")
+    before = known.find(clear)
+
+    known.start()
+
+    deadline = time.monotonic() + 4.5
+    while known.find(clear) is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    after = known.find(clear)
+    known.stop()
+    assert (before, after) == (Actor("ada", Role.PREDICTOR), None)
 
 
 def test_an_expired_token_is_401(guarded: Api) -> None:

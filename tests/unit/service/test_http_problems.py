@@ -31,6 +31,7 @@ MEANING = {
     "Busy": (409, 1),
     "Forbidden": (403, 1),
     "Unauthenticated": (401, 1),
+    "RateLimited": (429, 1),
     "IntegrityError": (500, 1),
     "DigestMismatch": (500, 1),
     "LedgerBroken": (500, 1),

@@ -21,7 +21,7 @@ from driftgate.service.bootstrap import Running, wire
 from driftgate.service.settings import load
 from tests.builders import MODEL, a_payload, a_schema, a_version, an_event
 
-HEAVY = ["mlflow", "evidently", "sklearn", "xgboost", "scipy", "matplotlib", "pandas", "dbos"]
+HEAVY = ["mlflow", "evidently", "sklearn", "xgboost", "scipy", "matplotlib", "pandas", "dbos", "authlib", "joserfc"]
 SCRIPT = f"""
 import io, json, sys
 from contextlib import redirect_stderr, redirect_stdout
