@@ -16,6 +16,7 @@ from driftgate.service.cli import (
     making,
     payload_log,
     policy,
+    rollout,
     running,
     scoring,
     setup,
@@ -38,7 +39,7 @@ def cli(context: click.Context, project: str, url: str | None, debug: bool) -> N
     context.obj = {"project": project, "url": url, "debug": debug}
 
 
-for module in (setup, making, deciding, policy, watching, impact, auditing, etl, scoring, payload_log, volume, running, access):
+for module in (setup, making, deciding, rollout, policy, watching, impact, auditing, etl, scoring, payload_log, volume, running, access):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftgate.lifecycle import ports, ports_watching
+from driftgate.lifecycle import ports, ports_rollout, ports_watching
 from tests import fakes
 
 
@@ -18,9 +18,12 @@ def test_each_port_has_a_fake(tmp_path: Path) -> None:
     scorer: ports.Scorer = fakes.FakeScorer()
     book: ports_watching.MonitoringBook = fakes.FakeMonitoringBook()
     watch: ports_watching.Watch = fakes.FakeWatch()
+    gauge: ports_rollout.Gauge = fakes.FakeGauge()
 
-    named = {type(fake).__name__ for fake in (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer, book, watch)}
+    named = {
+        type(fake).__name__ for fake in (ledger, registry, examiner, trainer, log, reports, meter, simulator, scorer, book, watch, gauge)
+    }
 
-    every = {**vars(ports), **vars(ports_watching)}
+    every = {**vars(ports), **vars(ports_watching), **vars(ports_rollout)}
     protocols = {name for name, kind in every.items() if getattr(kind, "_is_protocol", False) and name != "Protocol"}
     assert named == {f"Fake{name}" for name in protocols}
