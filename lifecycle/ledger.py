@@ -113,7 +113,8 @@ def check(expect: Expected, actual: "Serving", model: str) -> None:
         return
     if expect.version != actual.champion:
         words = ["no version" if number is None else f"version {number}" for number in (expect.version, actual.champion)]
-        raise ChampionMoved(f"{words[0]} was expected to be the champion of {model}, but {words[1]} is: look again, then decide")
+        told = f"{words[0]} was expected to be the champion of {model}, but {words[1]} is: look again, then decide"
+        raise ChampionMoved(told, field="expected_champion")
     if expect.idle and rollout is not None:
         raise RolloutMoved(f"promotion {rollout.promotion_id} is being rolled out for {model}: wait for its end, or stop it first")
 

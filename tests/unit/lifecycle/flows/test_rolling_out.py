@@ -308,7 +308,7 @@ def test_the_watch_holds_answers_against_the_versions_own_in_the_stages() -> Non
 
     street.watch()
 
-    pairs = {name: pair for name, pair in street.gauge.asked}
+    pairs = dict(street.gauge.asked)
     assert (pairs["failures"].beside.version, pairs["outputs"].beside.version) == (1, 2)
     assert all(pair.beside.window.end <= pair.version.window.start for pair in pairs.values())
 

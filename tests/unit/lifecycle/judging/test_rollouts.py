@@ -29,8 +29,12 @@ failures = st.builds(Failures, counts, counts, counts, counts, counts, numbers, 
 slownesses = st.builds(Slowness, counts, counts, numbers, numbers, numbers, numbers)
 changes = st.builds(OutputChange, counts, counts, numbers, numbers, st.none() | st.just("too few"))
 policies = st.builds(
-    Policy, rollout_rows=st.integers(1, 2_000), rollout_errors=st.floats(0, 0.5), rollout_latency=st.floats(1, 5), rollout_outputs=st.floats(0, 1)
-)  # fmt: skip
+    Policy,
+    rollout_rows=st.integers(1, 2_000),
+    rollout_errors=st.floats(0, 0.5),
+    rollout_latency=st.floats(1, 5),
+    rollout_outputs=st.floats(0, 1),
+)
 
 
 def a_duel(standing: Standing, lower: float | None = -0.1) -> Duel:
