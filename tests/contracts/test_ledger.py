@@ -365,7 +365,8 @@ def _six_rows(engine: Engine) -> SqlLedger:
 
 @pytest.mark.slow
 def test_of_a_step_and_a_stop_at_once_one_is_taken(engine):
-    ledgers, rounds = [SqlLedger(connect(engine.url.render_as_string(hide_password=False))) for _ in range(2)], 10
+    engines, rounds = [engine, connect(engine.url.render_as_string(hide_password=False))], 10
+    ledgers = [SqlLedger(each) for each in engines]
     ledgers[0].append(decided("first", 1))
     for turn in range(rounds):
         ledgers[0].append(staged(f"t{turn}", 1, 0.05), ExpectedChampion(1, idle=True))
@@ -391,6 +392,7 @@ def test_of_a_step_and_a_stop_at_once_one_is_taken(engine):
                 NewEvent("churn", f"t{turn}", Kind.ROLLOUT_ENDED, "ada", {"promotion_id": f"t{turn}"}), ExpectedStage(f"t{turn}", 2)
             )
         assert ledgers[0].serving("churn") == Serving(1)
+    engines[1].dispose()
 
 
 WRITERS, APPENDS, ROUNDS = 2, 40, 10
