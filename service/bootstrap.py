@@ -169,8 +169,9 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         from driftgate.service.rollouts.gauge import LiveGauge
         from driftgate.service.rollouts.tending import Tending
 
-        gauge = LiveGauge(settings, SqlTallies(engine), payloads, ledger, registry)
-        return Tending(Desk(ledger, registry, examiner), gauge, app.alerts)
+        tallies = SqlTallies(engine)
+        gauge = LiveGauge(settings, tallies, payloads, registry)
+        return Tending(Desk(ledger, registry, examiner), gauge, app.alerts, tallies.forget)
 
     app = Application(
         settings=settings,

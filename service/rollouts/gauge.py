@@ -8,7 +8,6 @@ from driftgate.lifecycle.maturity import matured
 from driftgate.lifecycle.measurements_impact import Duel
 from driftgate.lifecycle.measurements_rollout import Failures, OutputChange, Pair, Side, Slowness
 from driftgate.lifecycle.payloads import Arm, Payload, Window
-from driftgate.lifecycle.ports import Ledger
 from driftgate.lifecycle.ports_rollout import Gauge
 from driftgate.lifecycle.tallies import Tally
 from driftgate.lifecycle.versions import Version
@@ -37,8 +36,8 @@ class Versions(Protocol):
 class LiveGauge(Gauge):
     """The port over the tables that serving fills."""
 
-    def __init__(self, settings: Settings, tallies: Tallies, log: Log, ledger: Ledger, versions: Versions) -> None:
-        self._settings, self._tallies, self._log, self._ledger, self._versions = settings, tallies, log, ledger, versions
+    def __init__(self, settings: Settings, tallies: Tallies, log: Log, versions: Versions) -> None:
+        self._settings, self._tallies, self._log, self._versions = settings, tallies, log, versions
 
     def failures(self, pair: Pair) -> Failures:
         """See the port."""

@@ -1,6 +1,6 @@
 """Who looks after roll-outs: every few seconds at errors and times, now and then at everything, and people are told what came of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from driftgate.lifecycle.flows import promoting, rolling_out
@@ -17,15 +17,22 @@ SHARE_OF_AGE = 0.1
 REMEMBERED = timedelta(days=1)
 """How long after the end of a roll-out it is still made sure that people were told."""
 
+KEPT, PAUSE = timedelta(days=90), timedelta(hours=1)
+"""How long counts are kept, and how often the older ones are deleted."""
+
 FINE = "Its guards found nothing against it."
 
 
 class Tending:
-    """Roll-outs of one project, as one worker looks after them. Any number of workers may, and each step is taken once."""
+    """Roll-outs of one project, as one worker looks after them. Any number of workers may, and each step is taken once.
 
-    def __init__(self, desk: Desk, gauge: Gauge, alerts: Alerts) -> None:
-        self._desk, self._gauge, self._alerts = desk, gauge, alerts
+    `forget(before)`: deletes counts that are older.
+    """
+
+    def __init__(self, desk: Desk, gauge: Gauge, alerts: Alerts, forget: Callable[[datetime], int] = lambda _: 0) -> None:
+        self._desk, self._gauge, self._alerts, self._forget = desk, gauge, alerts, forget
         self._looked: dict[str, datetime] = {}
+        self._forgot: datetime | None = None
 
     def tend(self, model: str, *, thorough: bool | None = None) -> Sequence[Look]:
         """What came of a look at each roll-out of the model, and at the watch after the last one; told where it is news.
@@ -36,7 +43,13 @@ class Tending:
         for each in looks:
             self._tell(each)
         self._tell_ends(model)
+        self._tidy(self._desk.ledger.now())
         return looks
+
+    def _tidy(self, now: datetime) -> None:
+        if self._forgot is None or now - self._forgot >= PAUSE:
+            self._forget(now - KEPT)
+            self._forgot = now
 
     def _looks(self, model: str, *, thorough: bool | None) -> Iterator[Look]:
         running = rolling_out.running(model, self._desk.ledger)

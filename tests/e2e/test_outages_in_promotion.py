@@ -13,11 +13,14 @@ import pytest
 from sqlalchemy import make_url
 
 from driftgate.lifecycle.flows import promoting
+from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.ledger import Kind, State, verify
+from driftgate.service import asking
 from driftgate.service.bootstrap import wire
 from driftgate.service.settings import load
+from driftgate.service.work import run_promotion, run_retrain
 from tests.databases import scratch_url
-from tests.e2e.projects import SETTINGS, small_project, told
+from tests.e2e.projects import SETTINGS, small_project
 from tests.e2e.services import PATIENCE, free_port
 from tests.e2e.test_killed_worker import STEPS
 from tests.tcp_proxy import TcpProxy
@@ -146,10 +149,21 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             project = small_project(folder / "project", rows=800)
             storage = f'[storage]\nmlflow = "http://127.0.0.1:{tracking.port}"\ndatabase = "{through}"\n'
             (project / "driftgate.toml").write_text(storage + SETTINGS + POLICY)
-            told(project, "retrain")
-            told(project, "promote", "1")
-            told(project, "retrain")
+            _two_versions(project)
             yield Town(project, tracking, proxy)
+
+
+def _two_versions(project: Path) -> None:
+    """Version 1 is champion, and version 2 was fitted on the same rows. In this process: each command would load MLflow anew."""
+    parts = wire(load(project), lambda _: None)
+    try:
+        app, policy = parts.app, parts.app.settings.policy("churn")
+        for _ in range(2):
+            run_retrain(app, asking.retraining(app.settings, "churn", "test", reason="", search=False, data=None))
+        wish = PromotionRequest("first", "churn", 1, None, "test")
+        assert run_promotion(app, promoting.request(wish, app.ledger).id, policy)["state"] == "promoted"
+    finally:
+        parts.close()
 
 
 @contextmanager
