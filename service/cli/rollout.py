@@ -91,6 +91,7 @@ def stop(promotion_id: str | None, comment: str, model: str | None, as_json: boo
 def advance(model: str | None, as_json: bool) -> None:
     """One look of the guards now: on to the next stage, wait, or stop. A worker does this by itself. Exit 1 where it was stopped."""
     from driftgate.service import documents
+    from driftgate.service.dispatch import deliver
 
     found = settings()
     name = found.model(model)
@@ -99,6 +100,8 @@ def advance(model: str | None, as_json: bool) -> None:
     with running(found) as parts:
         looks = parts.app.rollouts.tend(name, thorough=True)
         document = documents.looked(name, looks, parts.app.ledger.serving(name))
+        if not parts.roster.alive():
+            deliver(parts.app)
     show(document, as_json, _look_lines)
     if any(each["came"] in {"stopped", "rolled_back"} for each in document["looks"]):
         click.get_current_context().exit(1)

@@ -1,9 +1,10 @@
 """A worker that asks for a promotion, and stands still before a chosen step of it until the test has broken something.
 
-    python -m tests.e2e.paused_worker PROJECT STEP
+    python -m tests.e2e.paused_worker PROJECT STEP TIME
 
-STEP counts the checkpointed steps of the promotion from 1. Before that step it makes the file PROJECT/paused, with the step's name, and
-waits for the file PROJECT/go. It ends once no promotion is running and ledger and alias agree, or exits 1 where that does not come.
+STEP is the name of a checkpointed step of the promotion, and TIME says which of those of that name, from 1. Before it the worker makes the
+file PROJECT/paused and waits for the file PROJECT/go. It ends once no promotion is running and ledger and alias agree, or exits 1 where
+that does not come.
 """
 
 import sys
@@ -25,15 +26,15 @@ from driftgate.service.settings import load
 MODEL, PATIENCE = "churn", 240.0
 
 
-def pause_before(project: Path, step: int) -> None:
-    """Makes the workflow's step number `step` wait for the test."""
+def pause_before(project: Path, step: str, time_of_it: int) -> None:
+    """Makes that step of the workflow wait for the test."""
     begun, run_step = 0, DBOS.run_step
 
     def pausing(options: Any, work: Any, *arguments: Any, **keywords: Any) -> Any:
         nonlocal begun
-        begun += 1
-        if begun == step:
-            (project / "paused").write_text(str(options["name"]))
+        begun += options["name"] == step
+        if begun == time_of_it and options["name"] == step:
+            (project / "paused").touch()
             while not (project / "go").exists():
                 time.sleep(0.02)
         return run_step(options, work, *arguments, **keywords)
@@ -51,12 +52,12 @@ def whole(parts: Running) -> bool:
 
 
 def main() -> None:
-    project, step = Path(sys.argv[1]), int(sys.argv[2])
+    project, step, time_of_it = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     settings = load(project)
     parts = wire(settings, lambda _: None)
     worker = Worker(parts.app, parts.roster, parts.jobs, settings.storage.workflows)
     worker.start()
-    pause_before(project, step)
+    pause_before(project, step, time_of_it)
     serving = parts.app.ledger.champion(MODEL)
     promotion = promoting.request(PromotionRequest(str(uuid.uuid4()), MODEL, 3 - (serving or 1), serving, "test"), parts.app.ledger)
     (project / "promotion.txt").write_text(promotion.id)
