@@ -10,7 +10,7 @@ from driftgate.lifecycle.ledger import Action, Kind, State
 from driftgate.lifecycle.ports_rollout import Gauge
 from driftgate.service.application import Alerts
 
-LEAST_PAUSE = timedelta(seconds=15)
+LEAST_PAUSE = timedelta(seconds=5)
 SHARE_OF_AGE = 0.1
 """A thorough look reads every payload of the stage, so that the pauses between such looks grow with it."""
 
