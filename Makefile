@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PACKAGES := lifecycle lifecycle/flows lifecycle/gating lifecycle/judging training registry payloads payloads/etl reports reports/cards reports/drift reports/gates reports/impact reports/live reports/profiles reports/shift service service/backtesting service/cli service/durable service/http service/http/templates service/monitoring service/serving service/migrations service/migrations/versions
+PACKAGES := lifecycle lifecycle/flows lifecycle/gating lifecycle/judging training registry payloads payloads/etl reports reports/cards reports/drift reports/gates reports/impact reports/live reports/profiles reports/rollout reports/shift service service/backtesting service/cli service/durable service/http service/http/templates service/monitoring service/rollouts service/serving service/migrations service/migrations/versions
 WORKERS ?= 2
 
 export DO_NOT_TRACK = 1

@@ -1,7 +1,7 @@
 """How traffic is split: an entity's arm, from a hash."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftgate.lifecycle.payloads import Arm
 
@@ -23,6 +23,13 @@ class Split:
     def __post_init__(self) -> None:
         if not (self.challenger >= 0.0 and self.heuristic >= 0.0 and self.challenger + self.heuristic <= 1.0):
             raise ValueError(f"shares must be at least 0 and at most 1 together, not {self.challenger} and {self.heuristic}")
+
+    def rolled_out(self, share: float) -> "Split":
+        """The same split with another share for the challenger; the heuristic keeps its entities, and so bounds it.
+
+        A larger share leaves everybody where they are who was the challenger's under a smaller one.
+        """
+        return replace(self, challenger=min(share, 1.0 - self.heuristic))
 
     def arm(self, entity_id: str | None) -> Arm:
         """The entity's arm; without an entity the champion, outside every experiment."""

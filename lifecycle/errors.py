@@ -13,6 +13,7 @@ DriftgateError                     everything Driftgate raises on purpose
 |   `-- JobNotFound
 |-- Conflict                       the world is not as the caller expects
 |   |-- ChampionMoved              the champion is not the expected one
+|   |-- RolloutMoved               the roll-out is not at the expected stage, or another one is on its way
 |   |-- NoChampion                 nothing serves yet
 |   |-- KeyReused                  an idempotency key came back with another request
 |   |-- WrongState                 the promotion is not in a state that allows this
@@ -95,6 +96,10 @@ class Conflict(DriftgateError):
 
 class ChampionMoved(Conflict):
     """The champion is not the one the request expects."""
+
+
+class RolloutMoved(Conflict):
+    """The roll-out is not at the stage that a step expects, or another one is on its way."""
 
 
 class NoChampion(Conflict):

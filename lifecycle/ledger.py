@@ -1,13 +1,13 @@
 """The ledger's events, their hash chain, and what they add up to."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from driftgate.lifecycle.canonical import sha256
-from driftgate.lifecycle.errors import LedgerBroken
+from driftgate.lifecycle.errors import ChampionMoved, LedgerBroken, RolloutMoved
 from driftgate.lifecycle.policy import Standard
 
 GENESIS = "0" * 64
@@ -18,6 +18,7 @@ class Kind(StrEnum):
     """What happened. `DECIDED` names the new champion; `APPLIED` says that the MLflow alias followed.
 
     `CHALLENGED` names the challenger, or with version null nobody; `CHALLENGE_REFUSED` keeps what was not let in, and why.
+    `STAGED` gives a version that is rolled out its share of the traffic; `ROLLOUT_ENDED` takes it back before the end.
     """
 
     REQUESTED = "requested"
@@ -30,6 +31,8 @@ class Kind(StrEnum):
     POLICY_CHANGED = "policy_changed"
     CHALLENGED = "challenged"
     CHALLENGE_REFUSED = "challenge_refused"
+    STAGED = "staged"
+    ROLLOUT_ENDED = "rollout_ended"
 
 
 class Action(StrEnum):
@@ -45,6 +48,8 @@ class State(StrEnum):
     RUNNING = "running"
     REFUSED = "refused"
     AWAITING_APPROVAL = "awaiting_approval"
+    ROLLING_OUT = "rolling_out"
+    STOPPED = "stopped"
     PROMOTED = "promoted"
     REJECTED = "rejected"
     FAILED = "failed"
@@ -54,7 +59,8 @@ class State(StrEnum):
 class NewEvent:
     """An event to append. At most one event of a kind exists per subject: a repeated append finds the first.
 
-    `subject`: the promotion's or challenge's id (for `POLICY_CHANGED`: the policy's hash). `body`: JSON-ready details.
+    `subject`: the promotion's or challenge's id (for `POLICY_CHANGED`: the policy's hash; for `STAGED`: see `rollouts.subject`).
+    `body`: JSON-ready details.
     """
 
     model: str
@@ -81,9 +87,36 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedChampion:
-    """Append only while this version (None: no version) is the model's champion."""
+    """Append only while this version (None: no version) is the model's champion; `idle`: and only while nothing is rolled out."""
 
     version: int | None
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedStage:
+    """Append only while the model's roll-out is that of this promotion, at this stage. A decision ends a roll-out."""
+
+    promotion_id: str
+    stage: int
+
+
+Expected: TypeAlias = ExpectedChampion | ExpectedStage
+
+
+def check(expect: Expected, actual: "Serving", model: str) -> None:
+    """Nothing where the expectation holds. Raises ChampionMoved or RolloutMoved."""
+    rollout = None if actual.challenger is None else actual.challenger.rollout
+    if isinstance(expect, ExpectedStage):
+        if rollout != Step(expect.promotion_id, expect.stage):
+            raise RolloutMoved(f"the roll-out of promotion {expect.promotion_id} is not at stage {expect.stage} any more: look again")
+        return
+    if expect.version != actual.champion:
+        words = ["no version" if number is None else f"version {number}" for number in (expect.version, actual.champion)]
+        told = f"{words[0]} was expected to be the champion of {model}, but {words[1]} is: look again, then decide"
+        raise ChampionMoved(told, field="expected_champion")
+    if expect.idle and rollout is not None:
+        raise RolloutMoved(f"promotion {rollout.promotion_id} is being rolled out for {model}: wait for its end, or stop it first")
 
 
 def chained(event: NewEvent, sequence: int, at: datetime, previous: str) -> Event:
@@ -119,11 +152,32 @@ def verify(events: Iterable[Event]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """The stage of a promotion's roll-out, counted from 1."""
+
+    promotion_id: str
+    stage: int
+
+
+@dataclass(frozen=True, slots=True)
 class Challenge:
-    """The version that challenges the champion. `shadow_only`: it may score unseen beside the champion, and answers nobody."""
+    """The version that challenges the champion. `shadow_only`: it may score unseen beside the champion, and answers nobody.
+
+    `rollout`: the step of its roll-out that gave it `share` of the traffic; None where it is an experiment, whose share is in the settings.
+    """
 
     version: int
     shadow_only: bool
+    rollout: Step | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """The champion before a roll-out, to be kept loaded until then: the way back must not wait for a load."""
+
+    version: int
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +186,39 @@ class Serving:
 
     champion: int | None = None
     challenger: Challenge | None = None
+    standby: Standby | None = None
+
+
+SEATING = (Kind.DECIDED, Kind.CHALLENGED, Kind.STAGED, Kind.ROLLOUT_ENDED)
+"""The kinds that `serving` goes by. The last event of each says as much as all of them."""
 
 
 def serving(events: Iterable[Event], model: str) -> Serving:
-    """Whom the model's decisions and challenges, in order, leave as champion and challenger.
+    """Whom the model's decisions, challenges and roll-outs, in order, leave as champion and challenger.
 
     The last challenge holds. A decision ends it, whichever version that made champion: the evidence that let the
-    challenger in was about another champion, and so is everything that the experiment has measured.
+    challenger in was about another champion, and so is everything that the experiment has measured. A roll-out ends it too.
     """
     current = Serving()
     for event in events:
-        if event.model != model:
-            continue
-        if event.kind is Kind.DECIDED:
-            current = Serving(int(event.body["version"]))
-        elif event.kind is Kind.CHALLENGED:
-            number = event.body["version"]
-            current = Serving(current.champion, None if number is None else Challenge(int(number), bool(event.body["shadow_only"])))
+        if event.model == model and event.kind in SEATING:
+            current = _seated(current, event)
     return current
+
+
+def _seated(current: Serving, event: Event) -> Serving:
+    body = event.body
+    if event.kind is Kind.DECIDED:
+        until, previous = body.get("warm_until"), body.get("previous")
+        standby = None if until is None or previous is None else Standby(int(previous), datetime.fromisoformat(until))
+        return Serving(int(body["version"]), standby=standby)
+    if event.kind is Kind.STAGED:
+        step = Step(str(body["promotion_id"]), int(body["stage"]))
+        return replace(current, challenger=Challenge(int(body["version"]), False, step, float(body["share"])))
+    if event.kind is Kind.ROLLOUT_ENDED:
+        return replace(current, challenger=None)
+    number = body["version"]
+    return replace(current, challenger=None if number is None else Challenge(int(number), bool(body["shadow_only"])))
 
 
 def champion(events: Iterable[Event], model: str) -> int | None:
@@ -175,7 +244,7 @@ def challenger(events: Iterable[Event], model: str) -> Challenge | None:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A promotion or rollback as its events tell it."""
+    """A promotion or rollback as its events tell it. `stages`: the shares of traffic that the policy it was judged by rolls it out in."""
 
     id: str
     model: str
@@ -193,6 +262,7 @@ class Promotion:
     decided: bool = False
     standard: Standard | None = None
     break_glass: bool = False
+    stages: tuple[float, ...] = ()
 
 
 def promotion(events: Sequence[Event]) -> Promotion:
@@ -219,7 +289,15 @@ def promotion(events: Sequence[Event]) -> Promotion:
         decided=Kind.DECIDED in by_kind,
         standard=Standard(request.body["standard"]) if "standard" in request.body else None,
         break_glass=bool(request.body.get("break_glass")),
+        stages=_stages(request, judged),
     )
+
+
+def _stages(request: Event, judged: Event | None) -> tuple[float, ...]:
+    # The first champion has nobody to be compared with, and nobody to go back to.
+    if judged is None or request.body.get("expected_champion") is None:
+        return ()
+    return tuple(judged.body.get("policy", {}).get("rollout_stages", ()))
 
 
 def _answer(by_kind: Mapping[Kind, Event]) -> Event | None:
@@ -235,6 +313,8 @@ def _state(by_kind: Mapping[Kind, Event]) -> State:
         return State.RUNNING
     if Kind.FAILED in by_kind:
         return State.FAILED
+    if Kind.STAGED in by_kind:
+        return State.STOPPED if Kind.ROLLOUT_ENDED in by_kind else State.ROLLING_OUT
     answer = _answer(by_kind)
     if answer is not None:
         return State.REJECTED if answer.kind is Kind.REJECTED else State.RUNNING
@@ -255,6 +335,5 @@ def _reasons(by_kind: Mapping[Kind, Event]) -> tuple[str, ...]:
     answer = _answer(by_kind)
     if answer is not None and answer.kind is Kind.REJECTED:
         reasons.append(str(answer.body.get("reason", "")))
-    if Kind.FAILED in by_kind:
-        reasons.append(str(by_kind[Kind.FAILED].body.get("reason", "")))
+    reasons += [str(by_kind[kind].body.get("reason", "")) for kind in (Kind.FAILED, Kind.ROLLOUT_ENDED) if kind in by_kind]
     return tuple(reasons)

@@ -47,6 +47,14 @@ class Policy:
     (narrower). `spend_level`: every other version that was judged on the same holdout against the same champion halves what chance of
     error is left (true). `tests`: the user's tests, as paths below the project (more).
 
+    `rollout_stages`: shares of the traffic that a promoted version gets one after another, the last one 1; none: all at once (more
+    stages). `rollout_minutes`, `rollout_rows`: the least time of a stage, and the least answers of the version in it (larger).
+    `rollout_level`: the chance at which the guards of one roll-out may stop a version that is on its limits (larger). `rollout_errors`:
+    share of rows that it may fail beyond the champion's (smaller). `rollout_latency`: its 99th percentile over the champion's (smaller).
+    `rollout_outputs`: total variation between the answers of both (smaller). `rollout_patience_hours`: how long a stage may last before
+    people are told (smaller). `rollout_watch_hours`: how long after the last stage the champion before is kept loaded, and the guards
+    may go back to it (larger).
+
     Every field has its rule in `lifecycle/policy_changes.py`, which says in which direction it is looser.
     """
 
@@ -85,6 +93,15 @@ class Policy:
     promotion_windows: tuple[str, ...] = ()
     time_zone: str = "UTC"
     spend_level: bool = True
+    rollout_stages: tuple[float, ...] = ()
+    rollout_minutes: float = 60.0
+    rollout_rows: int = 500
+    rollout_level: float = 0.05
+    rollout_errors: float = 0.01
+    rollout_latency: float = 2.0
+    rollout_outputs: float = 0.2
+    rollout_patience_hours: float = 72.0
+    rollout_watch_hours: float = 24.0
     tests: tuple[str, ...] = ()
     best_of: int = 5
 

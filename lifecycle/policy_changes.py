@@ -158,5 +158,14 @@ RULES: Mapping[str, Rule] = MappingProxyType({
     "spend_level": _lower("spend_level"),
     "tests": _fewer("tests"),
     "best_of": _lower("best_of"),
+    "rollout_stages": _fewer("rollout_stages"),
+    "rollout_minutes": _lower("rollout_minutes"),
+    "rollout_rows": _lower("rollout_rows"),
+    "rollout_level": _lower("rollout_level"),
+    "rollout_errors": _higher("rollout_errors"),
+    "rollout_latency": _higher("rollout_latency"),
+    "rollout_outputs": _higher("rollout_outputs"),
+    "rollout_patience_hours": _higher("rollout_patience_hours"),
+    "rollout_watch_hours": _lower("rollout_watch_hours"),
 })  # fmt: skip
 """By the name of a field, whether the second policy is looser than the first in it."""

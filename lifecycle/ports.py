@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from driftgate.lifecycle import ports_gates
-from driftgate.lifecycle.ledger import Challenge, Event, ExpectedChampion, Kind, NewEvent, Serving
+from driftgate.lifecycle.ledger import Challenge, Event, Expected, Kind, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
 from driftgate.lifecycle.plan import Scalar, Source
@@ -119,10 +119,10 @@ class Registry(Protocol):
 class Ledger(Protocol):
     """The append-only, hash-chained book of decisions."""
 
-    def append(self, event: NewEvent, expect: ExpectedChampion | None = None) -> Event:
+    def append(self, event: NewEvent, expect: Expected | None = None) -> Event:
         """The event as stored. A second append of the same subject and kind returns the first one, whatever its body.
 
-        Raises ChampionMoved, and appends nothing, where `expect` does not hold in the very transaction of the insert.
+        Raises ChampionMoved or RolloutMoved, and appends nothing, where `expect` does not hold in the very transaction of the insert.
         """
         ...
 
@@ -155,7 +155,7 @@ class Ledger(Protocol):
         ...
 
     def serving(self, model: str) -> Serving:
-        """Champion and challenger as of one moment, cheap enough to be asked twice a second."""
+        """Champion, challenger and standby as of one moment, cheap enough to be asked twice a second."""
         ...
 
 

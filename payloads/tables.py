@@ -110,3 +110,20 @@ watermarks = Table(
     Column("arrival_time", Instant, nullable=False),
     **MYSQL,
 )
+
+tallies = Table(
+    "tallies",
+    metadata,
+    # What one serving process counted of one version in a short time: see `tallies.py`.
+    Column("id", String(36), primary_key=True),
+    Column("model", String(128), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("turned_away", BigInteger, nullable=False),
+    Column("times", LONG, nullable=False),
+    Index(None, "model", "since"),
+    **MYSQL,
+)

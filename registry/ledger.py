@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError as KeyTaken
 from driftgate.lifecycle import ledger as rules
 from driftgate.lifecycle.attempts import JUDGING, attempted
 from driftgate.lifecycle.canonical import canonical, plain
-from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, LedgerBroken, StoreUnavailable
-from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, Kind, NewEvent, Serving, chained
+from driftgate.lifecycle.errors import InvalidRequest, LedgerBroken, StoreUnavailable
+from driftgate.lifecycle.ledger import GENESIS, SEATING, Challenge, Event, Expected, Kind, NewEvent, Serving, chained
 from driftgate.lifecycle.ports import Ledger
 from driftgate.registry.tables import ledger as table
 
@@ -39,7 +39,7 @@ class SqlLedger(Ledger):
         self._readers = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._now = now
 
-    def append(self, event: NewEvent, expect: ExpectedChampion | None = None) -> Event:
+    def append(self, event: NewEvent, expect: Expected | None = None) -> Event:
         """The event as stored: see the port. Raises StoreUnavailable where the database does not answer or stays busy."""
         wanted = _storable(event)
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -89,10 +89,8 @@ class SqlLedger(Ledger):
         return self.serving(model).challenger
 
     def serving(self, model: str) -> Serving:
-        """Champion and challenger, from one statement that reads two index entries and two rows however long the ledger is."""
-        last = [_last(model, kind) for kind in (Kind.DECIDED, Kind.CHALLENGED)]
-        query = select(table).where(table.c.sequence.in_(last)).order_by(table.c.sequence)
-        return rules.serving(map(_event, self._page(query)), model)
+        """Champion and challenger, from one statement that reads a few index entries and rows however long the ledger is."""
+        return rules.serving(map(_event, self._page(_seating(model))), model)
 
     def verify(self) -> int:
         """The number of events of an unbroken chain. Raises LedgerBroken naming the first row that was changed, removed or moved.
@@ -106,7 +104,7 @@ class SqlLedger(Ledger):
         for event in self._stream():
             yield plain(event)
 
-    def _appended(self, connection: Connection, event: NewEvent, expect: ExpectedChampion | None) -> Event:
+    def _appended(self, connection: Connection, event: NewEvent, expect: Expected | None) -> Event:
         known = select(table).where(table.c.subject == event.subject, table.c.kind == event.kind.value)
         stored = connection.execute(known).first()
         if stored is not None:
@@ -115,7 +113,8 @@ class SqlLedger(Ledger):
         sequence, previous = (0, GENESIS) if head is None else (int(head.sequence), str(head.hash))
         if expect is not None:
             # As of the head: were a later event to change the answer, it would hold the number that this one needs.
-            _check(expect, _champion(connection, event.model, sequence), event.model)
+            seated = rules.serving(map(_event, connection.execute(_seating(event.model, sequence)).all()), event.model)
+            rules.check(expect, seated, event.model)
         new = chained(event, sequence + 1, self.now(), previous)
         connection.execute(insert(table).values(_row(new)))
         return new
@@ -174,20 +173,21 @@ def _event(row: Row[Any]) -> Event:
     return event
 
 
-def _champion(connection: Connection, model: str, head: int | None = None) -> int | None:
+def _champion(connection: Connection, model: str) -> int | None:
     query = select(table).where(table.c.model == model, table.c.kind == Kind.DECIDED.value).order_by(table.c.sequence.desc()).limit(1)
-    row = connection.execute(query if head is None else query.where(table.c.sequence <= head)).first()
+    row = connection.execute(query).first()
     return None if row is None else rules.champion([_event(row)], model)
 
 
-def _last(model: str, kind: Kind) -> ScalarSelect[Any]:
-    return select(func.max(table.c.sequence)).where(table.c.model == model, table.c.kind == kind.value).scalar_subquery()
+def _last(model: str, kind: Kind, head: int | None = None) -> ScalarSelect[Any]:
+    query = select(func.max(table.c.sequence)).where(table.c.model == model, table.c.kind == kind.value)
+    return (query if head is None else query.where(table.c.sequence <= head)).scalar_subquery()
 
 
-def _check(expect: ExpectedChampion, actual: int | None, model: str) -> None:
-    if expect.version != actual:
-        words = ["no version" if number is None else f"version {number}" for number in (expect.version, actual)]
-        raise ChampionMoved(f"{words[0]} was expected to be the champion of {model}, but {words[1]} is: look again, then decide")
+def _seating(model: str, head: int | None = None) -> Select[Any]:
+    """The last event of each kind that says who serves, in order; as of the row `head` where one is given."""
+    last = [_last(model, kind, head) for kind in SEATING]
+    return select(table).where(table.c.sequence.in_(last)).order_by(table.c.sequence)
 
 
 def _lost_race(error: DBAPIError) -> bool:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.flows.promoting import Desk
+from driftgate.lifecycle.flows.rolling_out import Look
 from driftgate.lifecycle.messages import Notice
 from driftgate.lifecycle.ports import DriftMeter, Examiner, Ledger, Registry, Report, Reports, Scorer, Simulator, Trainer
 from driftgate.lifecycle.ports_watching import MonitoringBook, Watch
@@ -75,6 +76,14 @@ class Triggers(Protocol):
         ...
 
 
+class Rollouts(Protocol):
+    """Looks after roll-outs: see `service.rollouts.tending.Tending`."""
+
+    def tend(self, model: str, *, thorough: bool | None = None) -> Sequence[Look]:
+        """What came of a look at each roll-out of the model, and at the watch after the last one; told where it is news."""
+        ...
+
+
 @dataclass(frozen=True)
 class Application:
     """The parts that work is done with."""
@@ -92,6 +101,7 @@ class Application:
     triggers: Triggers
     anchors: Anchors
     cards: Cards
+    rollouts: Rollouts
 
     @property
     def desk(self) -> Desk:

@@ -15,15 +15,17 @@ from sqlalchemy import Engine
 
 from driftgate.lifecycle.arms import Split
 from driftgate.lifecycle.errors import StoreUnavailable
+from driftgate.lifecycle.flows.promoting import Desk
 from driftgate.lifecycle.ports_watching import Watch
 from driftgate.payloads.log import DurablePayloadLog
 from driftgate.payloads.objects import ObjectStore, store_at
 from driftgate.payloads.redaction import Redaction
+from driftgate.payloads.tallies import SqlTallies
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.mlflow_registry import MlflowRegistry
 from driftgate.service.anchor_places import FileAnchors, StoreAnchors, TagAnchors
 from driftgate.service.anchoring import Anchoring
-from driftgate.service.application import Alerts, Application, Triggers
+from driftgate.service.application import Alerts, Application, Rollouts, Triggers
 from driftgate.service.card_facts import FactGatherer
 from driftgate.service.carding import Carding
 from driftgate.service.database import connect, upgrade
@@ -75,6 +77,7 @@ class Running:
         from driftgate.service.serving.known_tokens import KnownTokens
         from driftgate.service.serving.metrics import Limits, Metrics
         from driftgate.service.serving.remembered import Remembered
+        from driftgate.service.serving.tallying import Tallying
 
         settings = self.app.settings
         follower = Follower(arrangements(settings), self.app.ledger, self.registry, Remembered(_served(settings)), _alarm(settings))
@@ -82,16 +85,18 @@ class Running:
         watched = MonitoringSeries(self.app.book, {name: table.monitoring for name, table in settings.models.items()})
         metrics = Metrics(follower.schema, limits, self.payloads, [watched])
         service = settings.service
+        tallying = Tallying(SqlTallies(self.engine))
         front = Front(
             follower,
             self.payloads,
             metrics,
+            counting=tallying,
             max_instances=service.max_instances,
             max_rows=service.max_batch_rows,
             max_waiting=service.max_waiting_rows,
         )
         known = KnownTokens(self.tokens, _served(settings) / "tokens.json")
-        return Parts(self.app, self.payloads, follower, front, metrics, self.jobs, self.roster, self.tokens, known)
+        return Parts(self.app, self.payloads, follower, front, metrics, self.jobs, self.roster, self.tokens, known, tallying)
 
     def companion(self) -> "Companion":
         """What a host does beside answering."""
@@ -166,6 +171,14 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         trials = Trials(settings, trainer, registry, payloads, lambda model: ruling(model, settings.policy(model), ledger))
         return Triggering(settings, book, ledger, registry, payloads, jobs, roster.alive, trials)
 
+    def rollouts() -> Rollouts:
+        from driftgate.service.rollouts.gauge import LiveGauge
+        from driftgate.service.rollouts.tending import Tending
+
+        tallies = SqlTallies(engine)
+        gauge = LiveGauge(settings, tallies, payloads, registry)
+        return Tending(Desk(ledger, registry, examiner), gauge, app.alerts, tallies.forget)
+
     app = Application(
         settings=settings,
         trainer=trainer,
@@ -180,6 +193,7 @@ def wire(settings: Settings, progress: Callable[[str], None], *, patient: bool =
         triggers=deferred(triggers),
         anchors=_anchoring(settings, engine, ledger, registry),
         cards=Carding(settings, FactGatherer(settings, registry, ledger, registry.cards), registry.cards),
+        rollouts=deferred(rollouts),
     )
     return Running(app, registry, payloads, roster, jobs, Tokens(engine), engine)
 

@@ -73,7 +73,7 @@ def _tidy_challenges(app: Application) -> None:
     # than most commands to run, is asked only where there was a challenge.
     with suppress(Unavailable):
         for model in app.settings.models:
-            if any(event.kind is Kind.CHALLENGED for event in app.ledger.events(model=model)):
+            if any(event.kind in (Kind.CHALLENGED, Kind.STAGED) for event in app.ledger.events(model=model)):
                 challenging.reconcile(model, app.ledger, app.registry)
 
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 from driftgate.lifecycle.alarms import AlarmState
 from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.findings import Finding, Monitor, Pass
+from driftgate.lifecycle.flows.rolling_out import Look
 from driftgate.lifecycle.gates import Judgement
 from driftgate.lifecycle.ledger import Event, Kind, Promotion, Serving
 from driftgate.lifecycle.measurements import Degradation, DriftMeasurement, ScenarioOutcome
 from driftgate.lifecycle.ports import Report
 from driftgate.lifecycle.ports_watching import Found
+from driftgate.lifecycle.rollouts import Rollout
 from driftgate.lifecycle.triggers import Trigger
 from driftgate.lifecycle.verdicts import combined
 from driftgate.lifecycle.versions import Version
@@ -118,8 +120,8 @@ def _trial(trial: "Trial") -> Document:
     }
 
 
-def promotion(found: Promotion, champion: int | None) -> Document:
-    """What `promote`, `rollback`, `approve` and `reject` answer."""
+def promotion(found: Promotion, champion: int | None, rolled: Rollout | None = None) -> Document:
+    """What `promote`, `rollback`, `approve` and `reject` answer. `rolled`: its roll-out, where it has one."""
     return {
         "promotion_id": found.id,
         "model": found.model,
@@ -136,6 +138,51 @@ def promotion(found: Promotion, champion: int | None) -> Document:
         "break_glass": found.break_glass,
         "requested_at": found.requested_at.isoformat(),
         "changed_at": found.changed_at.isoformat(),
+        "stages": list(found.stages),
+        "rollout": None if rolled is None else rollout(rolled),
+    }
+
+
+def rollout(found: Rollout) -> Document:
+    """A roll-out, stage by stage; `gates` of a stage are those that let the version into it."""
+    ended, until = found.ended, found.watched_until
+    return {
+        "stage": found.stage.number,
+        "share": 1.0 if found.decided is not None else 0.0 if ended is not None else found.stage.share,
+        "reached": [
+            {"stage": each.number, "share": each.share, "at": each.at.isoformat(), "gates": list(each.gates)} for each in found.reached
+        ],
+        "ended": None
+        if ended is None
+        else {
+            "at": ended.at.isoformat(),
+            "actor": ended.actor,
+            "reason": ended.body["reason"],
+            "gates": list(ended.body["gates"]),
+        },
+        "guards": list(found.decided.body["guards"]) if found.decided is not None else [],
+        "warm_until": None if until is None else until.isoformat(),
+    }
+
+
+def looked(model: str, found: Sequence[Look], standing: Serving) -> Document:
+    """What `rollout advance` answers: what came of the looks."""
+    return {
+        "model": model,
+        "champion": standing.champion,
+        "looks": [
+            {
+                "promotion_id": each.rollout.promotion.id,
+                "version": each.rollout.promotion.version,
+                "came": each.came.value,
+                "state": each.rollout.promotion.state.value,
+                "gates": plain(each.gates),
+                "reasons": list(each.reasons),
+                "rollback_id": each.rollback_id,
+                "rollout": rollout(each.rollout),
+            }
+            for each in found
+        ],
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from driftgate.lifecycle.errors import DriftgateError, NoChampion
 from driftgate.lifecycle.findings import Finding
 from driftgate.lifecycle.judging import impact as judging
-from driftgate.lifecycle.ledger import Kind
+from driftgate.lifecycle.ledger import Challenge, Event, Kind
 from driftgate.lifecycle.maturity import matured
 from driftgate.lifecycle.measurements_impact import Advantage, ArmOutcomes, Duel, ImpactMeasurement
 from driftgate.lifecycle.payloads import Outcome, Payload, Window
@@ -158,6 +158,12 @@ def _made_champion(kind: Kind, body: Mapping[str, Any], version: int) -> bool:
     return kind is Kind.DECIDED and body.get("version") == version
 
 
+def _began(event: Event, named: Challenge) -> bool:
+    if named.rollout is None:
+        return event.kind is Kind.CHALLENGED
+    return event.kind is Kind.STAGED and event.subject == named.rollout.promotion_id
+
+
 def challenge(
     model: str, champion: int, schema: Schema | None, now: datetime, books: Books
 ) -> tuple[int | None, datetime | None, tuple[Duel, ...]]:
@@ -168,7 +174,7 @@ def challenge(
     named = books.ledger.challenger(model)
     if named is None:
         return None, None, ()
-    since = max(event.at for event in books.ledger.events(model) if event.kind is Kind.CHALLENGED)
+    since = max(event.at for event in books.ledger.events(model) if _began(event, named))
     if since >= now:
         return None, None, ()
     good: Favour | str = favour(schema, books.settings.models[model].monitoring.favourable)

@@ -85,10 +85,12 @@ def lineup(model: str, arrangement: Arrangement, ledger: Ledger, source: ScorerS
     if named.champion is None:
         raise NoChampion(f"model {model} has no champion yet; promote a version first")
     champion = warmed(source, source.version(model, named.champion))
-    answering = None if named.challenger is None or named.challenger.shadow_only else named.challenger.version
+    challenge = named.challenger
+    answering = None if challenge is None or challenge.shadow_only else challenge.version
+    share = None if challenge is None else challenge.share
     return Lineup(
         champion,
-        arrangement.split,
+        arrangement.split if share is None else arrangement.split.rolled_out(share),
         None if answering is None else warmed(source, source.version(model, answering)),
         None if arrangement.heuristic is None else arrangement.heuristic(champion.schema),
     )

@@ -78,6 +78,25 @@ class GatesTable(Table):
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     spend_level: bool = True
     tests: tuple[FilePath, ...] = ()
+    rollout_stages: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
+    rollout_minutes: Annotated[float, Field(ge=0, le=525_600)] = 60.0
+    rollout_rows: Annotated[int, Field(ge=1)] = 500
+    rollout_level: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    rollout_errors: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    rollout_latency: Annotated[float, Field(ge=1)] = 2.0
+    rollout_outputs: Annotated[float, Field(ge=0, le=1)] = 0.2
+    rollout_patience_hours: Annotated[float, Field(gt=0, le=8_760)] = 72.0
+    rollout_watch_hours: Annotated[float, Field(ge=0, le=8_760)] = 24.0
+
+    @model_validator(mode="after")
+    def _rising_stages(self) -> "GatesTable":
+        stages = self.rollout_stages
+        if stages and (stages[-1] != 1 or list(stages) != sorted(set(stages))):
+            words = ", ".join(f"{share:g}" for share in stages)
+            refuse([("rollout_stages", f"must rise and end with 1.0, such as [0.05, 0.25, 1.0], got [{words}]")])
+        if len(stages) == 1:
+            refuse([("rollout_stages", "must have a stage before the last one, such as [0.05, 1.0]; leave it out to promote all at once")])
+        return self
 
     @model_validator(mode="after")
     def _possible_floors(self) -> "GatesTable":

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from driftgate.lifecycle.alarms import AlarmState
 from driftgate.lifecycle.errors import Unavailable
-from driftgate.lifecycle.ledger import Event, Kind, serving, ungated
+from driftgate.lifecycle.ledger import Event, Kind, Serving, serving, ungated
 from driftgate.service import documents, policies
 from driftgate.service.application import Application
 from driftgate.service.documents import Document
@@ -42,6 +42,7 @@ def _model(app: Application, name: str) -> Document:
         "model": name,
         "champion": champion,
         "challenger": named.challenger.version if named.challenger else None,
+        "rollout": _rollout(named),
         "shadow_only": named.challenger is not None and named.challenger.shadow_only,
         "candidate": candidate,
         "since": since,
@@ -49,6 +50,15 @@ def _model(app: Application, name: str) -> Document:
         "policy": policy,
         "last_pass": None if last is None else documents.pass_line(last),
     }
+
+
+def _rollout(named: Serving) -> Document | None:
+    """Who is rolled out, at which stage and share; None where nobody is."""
+    seated = named.challenger
+    if seated is None or seated.rollout is None:
+        return None
+    step = seated.rollout
+    return {"promotion_id": step.promotion_id, "version": seated.version, "stage": step.stage, "share": seated.share}
 
 
 def _policy(app: Application, name: str, forced: Event | None) -> tuple[Document, Sequence[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from driftgate.lifecycle import rollouts
 from driftgate.lifecycle.errors import DriftgateError, Unavailable
 from driftgate.lifecycle.findings import Pass
 from driftgate.lifecycle.flows import challenging, policing, promoting
@@ -67,7 +68,8 @@ def run_promotion(app: Application, promotion_id: str, policy: Policy) -> Docume
             raise
     if current.break_glass and current.state is State.PROMOTED:
         tell_forced(app, current)
-    return documents.promotion(current, app.ledger.champion(current.model))
+    rolled = rollouts.rollout(current.id, app.ledger) if current.stages else None
+    return documents.promotion(current, app.ledger.champion(current.model), rolled)
 
 
 def tell_forced(app: Application, forced: Promotion) -> None:

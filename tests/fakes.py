@@ -14,11 +14,13 @@ from driftgate.lifecycle import ledger as chain
 from driftgate.lifecycle.alarms import Alarms
 from driftgate.lifecycle.attempts import attempted
 from driftgate.lifecycle.canonical import canonical, plain
-from driftgate.lifecycle.errors import ChampionMoved, DigestMismatch, InvalidData, NotFound, ReportNotFound, VersionNotFound
+from driftgate.lifecycle.errors import DigestMismatch, InvalidData, NotFound, ReportNotFound, VersionNotFound
 from driftgate.lifecycle.findings import Monitor, Pass
-from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, ExpectedChampion, NewEvent, Serving
+from driftgate.lifecycle.ledger import GENESIS, Challenge, Event, Expected, NewEvent, Serving
 from driftgate.lifecycle.measurements import Behaviour, Comparison, Degradation, DriftMeasurement, Performance, SchemaCheck
 from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Freshness, HoldoutCalibration, Replay, Slices
+from driftgate.lifecycle.measurements_impact import Duel
+from driftgate.lifecycle.measurements_rollout import Failures, OutputChange, Pair, Slowness
 from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.payloads import Outcome, Payload, Recorded, Window
 from driftgate.lifecycle.plan import Scalar, Source
@@ -69,13 +71,13 @@ class FakeLedger:
     stored: list[Event] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock)
 
-    def append(self, event: NewEvent, expect: ExpectedChampion | None = None) -> Event:
+    def append(self, event: NewEvent, expect: Expected | None = None) -> Event:
         with self.lock:
             for known in self.stored:
                 if (known.subject, known.kind) == (event.subject, event.kind):
                     return known
-            if expect is not None and (serving := self.champion(event.model)) != expect.version:
-                raise ChampionMoved(f"the champion of {event.model} is {serving}, not {expect.version}", field="expected_champion")
+            if expect is not None:
+                chain.check(expect, self.serving(event.model), event.model)
             bare = replace(event, body=json.loads(json.dumps(plain(event.body))))
             previous = self.stored[-1].hash if self.stored else GENESIS
             self.stored.append(chain.chained(bare, len(self.stored) + 1, self.clock(), previous))
@@ -104,6 +106,34 @@ class FakeLedger:
 
     def serving(self, model: str) -> Serving:
         return chain.serving(self.stored, model)
+
+
+@dataclass
+class FakeGauge:
+    """What the guards of a roll-out see, as a test sets it; by default nothing against anybody. `asked`: every pair, by what was asked."""
+
+    failed: Failures = field(default_factory=lambda: Failures(1_000, 0, 0, 9_000, 0, 0.0, 0.001))
+    slow: Slowness = field(default_factory=lambda: Slowness(1_000, 9_000, 0.01, 0.01, 0.02, 0.0))
+    changed: OutputChange = field(default_factory=lambda: OutputChange(1_000, 9_000, 0.0, 0.0))
+    fought: Sequence[Duel] = ()
+    asked: list[tuple[str, Pair]] = field(default_factory=list)
+
+    def failures(self, pair: Pair) -> Failures:
+        self.asked.append(("failures", pair))
+        return self.failed
+
+    def slowness(self, pair: Pair, ratio: float) -> Slowness:
+        del ratio
+        self.asked.append(("slowness", pair))
+        return self.slow
+
+    def outputs(self, pair: Pair) -> OutputChange:
+        self.asked.append(("outputs", pair))
+        return self.changed
+
+    def losses(self, pair: Pair) -> Sequence[Duel]:
+        self.asked.append(("losses", pair))
+        return self.fought
 
 
 @dataclass
@@ -641,7 +671,7 @@ class FakeMonitoringBook:
         return sum(found.at < before for found in every)
 
 
-def a_ledger_of(*events: NewEvent, expect: Mapping[int, ExpectedChampion] | None = None) -> FakeLedger:
+def a_ledger_of(*events: NewEvent, expect: Mapping[int, Expected] | None = None) -> FakeLedger:
     """A ledger holding the events; `expect` gives conditions by position."""
     ledger = FakeLedger()
     for position, event in enumerate(events):

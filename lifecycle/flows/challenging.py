@@ -10,7 +10,16 @@ from typing import Any
 
 from driftgate.lifecycle.canonical import plain
 from driftgate.lifecycle.challenges import admitted, integrity_gate, interface_gate
-from driftgate.lifecycle.errors import ChampionMoved, DriftgateError, IntegrityError, InvalidRequest, NoChampion, Unavailable, WrongState
+from driftgate.lifecycle.errors import (
+    ChampionMoved,
+    DriftgateError,
+    IntegrityError,
+    InvalidRequest,
+    NoChampion,
+    RolloutMoved,
+    Unavailable,
+    WrongState,
+)
 from driftgate.lifecycle.flows import evidencing, policing
 from driftgate.lifecycle.flows.promoting import Desk, gather, judged
 from driftgate.lifecycle.ledger import Event, ExpectedChampion, Kind, NewEvent
@@ -45,6 +54,9 @@ class _Finding:
 def check(asked: ChallengeRequest, ledger: Ledger) -> None:
     """Nothing where the wish makes sense as things stand. Raises NoChampion, InvalidRequest or WrongState."""
     standing = ledger.serving(asked.model)
+    if standing.challenger is not None and standing.challenger.rollout is not None:
+        named = standing.challenger
+        raise WrongState(f"version {named.version} is being rolled out: wait for its end, or stop that with driftgate rollout stop")
     if asked.version is None:
         if standing.challenger is None:
             raise WrongState(f"model {asked.model} has no challenger: there is nothing to stop")
@@ -74,8 +86,13 @@ def withdraw(asked: ChallengeRequest, ledger: Ledger) -> Event:
     if known is not None:
         return known
     check(asked, ledger)
+    champion = ledger.champion(asked.model)
     body: dict[str, Any] = {"version": None, "shadow_only": False, "gates": [], "reason": asked.comment}
-    return ledger.append(NewEvent(asked.model, asked.id, Kind.CHALLENGED, asked.actor, body))
+    # A roll-out that began in this moment keeps its share.
+    try:
+        return ledger.append(NewEvent(asked.model, asked.id, Kind.CHALLENGED, asked.actor, body), ExpectedChampion(champion, idle=True))
+    except (ChampionMoved, RolloutMoved) as error:
+        raise WrongState(f"the challenge is over already: {error.message}") from error
 
 
 def _judged(asked: ChallengeRequest, number: int, policy: Policy, desk: Desk) -> Event:
@@ -96,8 +113,9 @@ def _judged(asked: ChallengeRequest, number: int, policy: Policy, desk: Desk) ->
     if refusal is None:
         try:
             # A challenger is let in against the champion that it was measured against, and no other.
-            return desk.ledger.append(NewEvent(asked.model, asked.id, Kind.CHALLENGED, asked.actor, body), ExpectedChampion(champion))
-        except ChampionMoved as error:
+            event = NewEvent(asked.model, asked.id, Kind.CHALLENGED, asked.actor, body)
+            return desk.ledger.append(event, ExpectedChampion(champion, idle=True))
+        except (ChampionMoved, RolloutMoved) as error:
             refusal = error.message
     return desk.ledger.append(NewEvent(asked.model, asked.id, Kind.CHALLENGE_REFUSED, asked.actor, {**body, "refusal": refusal}))
 
@@ -151,7 +169,7 @@ def reconcile(model: str, ledger: Ledger, registry: Registry) -> str | None:
     if alias == head:
         return None
     follow(model, ledger, registry)
-    once = {event.body["version"] for event in ledger.events(model=model) if event.kind is Kind.CHALLENGED}
+    once = {event.body["version"] for event in ledger.events(model=model) if event.kind in (Kind.CHALLENGED, Kind.STAGED)}
     if alias is None or alias in once:
         return None
     return f"the challenger alias of {model} pointed to {alias}, which never challenged: put back to {head or 'nothing'}"

@@ -42,12 +42,16 @@ class Served(Rule, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lineup:
-    """What answers each arm now. An arm without anybody behind it leaves its rows to the champion."""
+    """What answers each arm now. An arm without anybody behind it leaves its rows to the champion.
+
+    `counted`: whether the guards of a roll-out want to know how each row fares.
+    """
 
     champion: Served
     split: Split
     challenger: Served | None = None
     heuristic: Rule | None = None
+    counted: bool = False
 
     def checked(self, instances: Sequence[Instance]) -> Sequence[Arm]:
         """The arm that answers each instance. Raises InvalidRequest where the champion cannot take one, naming field and reason.
@@ -57,6 +61,13 @@ class Lineup:
         others = () if self.challenger is None else self.challenger.schema.features
         check(tuple(instances), self.champion.schema, others)
         return [self._arm(instance) for instance in instances]
+
+    def turned_away(self, instances: Sequence[Instance], arms: Sequence[Arm]) -> int:
+        """How many instances belong to the challenger and are left to the champion because the challenger's schema does not take them."""
+        if self.challenger is None:
+            return 0
+        left = (instance for instance, arm in zip(instances, arms, strict=True) if arm is Arm.CHAMPION)
+        return sum(self.split.arm(instance.entity_id) is Arm.CHALLENGER for instance in left)
 
     def answering(self, arm: Arm) -> Rule:
         """Who answers the arm."""

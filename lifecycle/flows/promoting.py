@@ -7,9 +7,10 @@ after a crash, by any process, ends where the first one would have. What has hap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from driftgate.lifecycle import rollouts
 from driftgate.lifecycle.canonical import plain, sha256
 from driftgate.lifecycle.champions import way
-from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, KeyReused, PromotionNotFound, VersionNotFound
+from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, KeyReused, PromotionNotFound, RolloutMoved, VersionNotFound
 from driftgate.lifecycle.flows import evidencing, policing
 from driftgate.lifecycle.gates import Evidence, Judgement, judge, turned_off, verdict_over
 from driftgate.lifecycle.ledger import Action, Event, ExpectedChampion, Kind, NewEvent, Promotion, State, promotion, ungated
@@ -131,7 +132,7 @@ def judged(evidence: Evidence, policy: Policy, *more: Gate | None) -> Judgement:
 
 
 def promote(promotion_id: str, proposed: Policy, desk: Desk) -> Promotion:
-    """The requested promotion, taken as far as it goes without a person: promoted, refused or awaiting approval.
+    """The requested promotion, taken as far as it goes at once: promoted, refused, awaiting approval or rolling out.
 
     It is judged by the policy in force. `proposed` is what the file says: it rules only where no policy was ever applied.
     """
@@ -144,13 +145,24 @@ def promote(promotion_id: str, proposed: Policy, desk: Desk) -> Promotion:
     if not _recorded(promotion_id, Kind.JUDGED, desk.ledger):
         _judge(current, proposed, desk)
         current = found(promotion_id, desk.ledger)
-        return settle(current, desk) if current.state is State.RUNNING else current
+        return _taken_on(current, desk) if current.state is State.RUNNING else current
     late = None if current.decided else policing.untimely(current.model, desk.ledger)
     if late is not None:
         done = "judged" if current.approver is None else "approved"
         return fail(promotion_id, f"it was {done}, and must not be carried out now: {late}; ask for it again", desk.ledger)
     _check_digests(current, desk)
-    return settle(current, desk)
+    return _taken_on(current, desk)
+
+
+def _taken_on(current: Promotion, desk: Desk) -> Promotion:
+    """The decision; under a policy with stages the first of them, from which `rolling_out` goes on."""
+    if not current.stages or current.decided:
+        return settle(current, desk)
+    try:
+        desk.ledger.append(rollouts.staged(current, 1), ExpectedChampion(current.expected_champion, idle=True))
+    except (ChampionMoved, RolloutMoved) as error:
+        return fail(current.id, error.message, desk.ledger)
+    return found(current.id, desk.ledger)
 
 
 def _judge(current: Promotion, proposed: Policy, desk: Desk) -> None:
@@ -165,13 +177,16 @@ def _judge(current: Promotion, proposed: Policy, desk: Desk) -> None:
     _append(current, Kind.JUDGED, SYSTEM, body, desk.ledger)
 
 
-def roll_back(promotion_id: str, desk: Desk) -> Promotion:
-    """The requested rollback, carried out: the target must have been champion before, and its digests must still hold."""
+def roll_back(promotion_id: str, desk: Desk, more: Mapping[str, object] | None = None) -> Promotion:
+    """The requested rollback, carried out: the target must have been champion before, and its digests must still hold.
+
+    `more`: what the decision keeps besides, such as what the guards found.
+    """
     current = found(promotion_id, desk.ledger)
     if current.state is not State.RUNNING:
         return current
     _check_digests(current, desk)
-    return settle(current, desk)
+    return settle(current, desk, more)
 
 
 def _check_digests(current: Promotion, desk: Desk) -> None:
@@ -209,9 +224,9 @@ def fail(promotion_id: str, reason: str, ledger: Ledger) -> Promotion:
     return found(promotion_id, ledger)
 
 
-def settle(current: Promotion, desk: Desk) -> Promotion:
-    """The decision, taken only while the expected champion still serves, and then applied."""
-    body: dict[str, object] = {"version": current.version, "previous": current.expected_champion, "action": current.action.value}
+def settle(current: Promotion, desk: Desk, more: Mapping[str, object] | None = None) -> Promotion:
+    """The decision, taken only while the expected champion still serves, and then applied. `more`: what it keeps besides."""
+    body = decision(current) | dict(more or {})
     if current.break_glass:
         body |= {"break_glass": True, "reason": current.comment, "requested_by": current.actor}
     try:
@@ -219,6 +234,11 @@ def settle(current: Promotion, desk: Desk) -> Promotion:
     except ChampionMoved as error:
         return fail(current.id, error.message, desk.ledger)
     return apply(current, desk)
+
+
+def decision(current: Promotion) -> dict[str, object]:
+    """What every decision says."""
+    return {"version": current.version, "previous": current.expected_champion, "action": current.action.value}
 
 
 def apply(current: Promotion, desk: Desk) -> Promotion:

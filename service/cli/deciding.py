@@ -210,7 +210,7 @@ def _challenge_lines(document: dict[str, Any]) -> list[str]:
 
 def _finish(document: dict[str, Any], as_json: bool) -> None:
     show(document, as_json, _promotion_lines)
-    if document["state"] not in {"promoted", "awaiting_approval"}:
+    if document["state"] not in {"promoted", "awaiting_approval", "rolling_out"}:
         click.get_current_context().exit(1)
 
 
@@ -222,6 +222,9 @@ def _promotion_lines(document: dict[str, Any]) -> list[str]:
         reasons = [f"  {reason}" for reason in document["reasons"]]
     if document["break_glass"]:
         reasons.append(f"  No gate was asked, because: {document['comment']}")
+    if document["rollout"] and document["state"] == "rolling_out":
+        share = document["rollout"]["share"]
+        reasons.append(f"  It answers {share:.0%} of the entities now; a worker carries it on, or driftgate rollout advance.")
     tail = f"Champion: {document['champion'] or 'none'}   (promotion {document['promotion_id']})"
     return [head, *gate_lines(document["gates"]), *reasons, tail]
 

@@ -17,6 +17,7 @@ from driftgate.service.cli import (
     making,
     payload_log,
     policy,
+    rollout,
     running,
     scoring,
     setup,
@@ -39,7 +40,10 @@ def cli(context: click.Context, project: str, url: str | None, debug: bool) -> N
     context.obj = {"project": project, "url": url, "debug": debug}
 
 
-for module in (setup, making, backtest, deciding, policy, watching, impact, auditing, etl, scoring, payload_log, volume, running, access):
+MODULES = (
+    setup, making, backtest, deciding, rollout, policy, watching, impact, auditing, etl, scoring, payload_log, volume, running, access,
+)  # fmt: skip
+for module in MODULES:
     for command in module.COMMANDS:
         cli.add_command(command)
 

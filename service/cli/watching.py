@@ -148,7 +148,7 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
         [
             m["model"],
             str(m["champion"] or "-"),
-            f"{m['challenger'] or '-'}{' (shadow)' if m['shadow_only'] else ''}",
+            f"{m['challenger'] or '-'}{' (shadow)' if m['shadow_only'] else ''}{_rolled_out(m)}",
             str(m["candidate"] or "-"),
             (m["since"] or "-")[:19],
             "; ".join(m["alarms"]) or "-",
@@ -160,6 +160,10 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
         *table([["model", "champion", "challenger", "candidate", "since", "alarms"], *rows]),
         *(f"  The ledger is {each['behind']} rows ahead of its anchor in {each['place']}{_because(each['problem'])}." for each in late),
     ]
+
+
+def _rolled_out(model: dict[str, Any]) -> str:
+    return f" (rolled out to {model['rollout']['share']:.0%})" if model["rollout"] else ""
 
 
 def _because(problem: str | None) -> str:

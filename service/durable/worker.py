@@ -71,6 +71,8 @@ class Worker:
         # A loop of its own: a channel that hangs must not keep a dead worker's promotions waiting.
         self._loop("messages", UPKEEP_SECONDS, lambda: self._app.alerts.deliver_pending(datetime.now(UTC)))
         # And another: neither an object store nor an MLflow that hangs may hold anything up.
+        # And one for roll-outs, whose guards are to see harm within seconds.
+        self._loop("roll-outs", UPKEEP_SECONDS, self.tend)
         self._loop("anchors", UPKEEP_SECONDS, self._app.anchors.catch_up)
         self._loop("cards", UPKEEP_SECONDS, self._app.cards.catch_up)
 
@@ -101,6 +103,14 @@ class Worker:
             self._resume(model)
             upkeep.reconcile(self._app, model, self._clock())
         self._keeping.forget(self._clock())
+
+    def tend(self) -> None:
+        """Looks at every roll-out: what one model's traffic cannot tell must not keep the others waiting."""
+        for model in self._app.settings.models:
+            try:
+                self._app.rollouts.tend(model)
+            except Exception:
+                logger.exception("the roll-outs of %s could not be looked at; they are looked at again", model)
 
     def catch_up(self) -> None:
         """Queues what fell due while no worker lived, and retrains that were decided and never queued."""

@@ -61,6 +61,7 @@ def create_app(parts: Parts) -> Api:
         # The first champion takes seconds to load: the socket is not open before, and nobody is refused after.
         await run_in_threadpool(parts.follower.start)
         parts.known.start()
+        parts.tallying.start()
         # What is loaded by now stays: a full collection that looks through libraries and models stops every request for 0.2 s.
         gc.collect()
         gc.freeze()
@@ -85,6 +86,7 @@ def create_app(parts: Parts) -> Api:
 
 def _stop(parts: Parts) -> None:
     parts.front.close()
+    parts.tallying.stop()
     parts.follower.stop()
     parts.known.stop()
     parts.jobs.close()

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header
 
+from driftgate.lifecycle import rollouts
 from driftgate.lifecycle.errors import Forbidden, KeyReused, PromotionNotFound
-from driftgate.lifecycle.flows import approving, challenging, promoting
+from driftgate.lifecycle.flows import approving, challenging, promoting, rolling_out
 from driftgate.lifecycle.flows.promoting import PromotionRequest
 from driftgate.lifecycle.ledger import Action, Promotion
 from driftgate.lifecycle.policy import Standard
@@ -134,8 +135,20 @@ def promotions(_: Viewer, model: Model, parts: Wired) -> Document:
 
 @router.get("/promotions/{promotion_id}")
 def promotion(_: Viewer, model: Model, promotion_id: Named, parts: Wired) -> Document:
-    """One promotion, with every gate and its reasons."""
-    return documents.promotion(asking.promotion_of(model, promotion_id, parts.app.ledger), parts.app.ledger.champion(model))
+    """One promotion, with every gate and its reasons, and the stages of its roll-out."""
+    return _shown(asking.promotion_of(model, promotion_id, parts.app.ledger), parts)
+
+
+def _shown(found: Promotion, parts: Parts) -> Document:
+    rolled = rollouts.rollout(found.id, parts.app.ledger) if found.stages else None
+    return documents.promotion(found, parts.app.ledger.champion(found.model), rolled)
+
+
+@router.post("/promotions/{promotion_id}/stop")
+def stop(actor: Approver, model: Model, promotion_id: Named, body: ApprovalBody, parts: Wired) -> Document:
+    """The promotion, its roll-out ended: all traffic is the champion's again."""
+    asking.promotion_of(model, promotion_id, parts.app.ledger)
+    return _shown(rolling_out.stop(promotion_id, actor.name, body.comment, parts.app.ledger), parts)
 
 
 @router.post("/promotions/{promotion_id}/approve", status_code=202)

@@ -20,6 +20,7 @@ from driftgate.service.serving.follower import Follower
 from driftgate.service.serving.front import Front
 from driftgate.service.serving.known_tokens import KnownTokens
 from driftgate.service.serving.metrics import Metrics
+from driftgate.service.serving.tallying import Tallying
 from driftgate.service.sessions import Sessions
 from driftgate.service.settings import Settings
 from driftgate.service.tokens import Tokens
@@ -38,6 +39,7 @@ class Parts:
     roster: Roster
     tokens: Tokens
     known: KnownTokens
+    tallying: Tallying
 
     @property
     def settings(self) -> Settings:

@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from driftgate.lifecycle.arms import Split
 from driftgate.lifecycle.errors import DriftgateError, NoChampion, StoreUnavailable
 from driftgate.lifecycle.flows.predicting import Lineup, Rule
+from driftgate.lifecycle.ledger import Challenge, Standby
 from driftgate.lifecycle.ports import Ledger
 from driftgate.lifecycle.schema import Schema
 from driftgate.lifecycle.versions import Version
@@ -32,11 +34,16 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The loaded versions of one model."""
+    """The loaded versions of one model. `share`: the challenger's in a roll-out; None where it is the one of the settings.
+
+    `standby`: the champion before a roll-out, which answers nobody and is loaded for the way back.
+    """
 
     champion: LoadedVersion
     challenger: LoadedVersion | None = None
     shadow_only: bool = False
+    share: float | None = None
+    standby: LoadedVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +137,29 @@ class Follower:
             return
         champion = self._version(model, named.champion, loaded)
         if loaded is None or champion is not loaded.champion:
-            # The champion first: a challenger that cannot be loaded must not hold it back.
-            self._take(model, Loaded(champion, loaded.challenger if loaded else None, loaded.shadow_only if loaded else False))
-            loaded = self._loaded[model]
-        challenger = None if challenge is None else self._version(model, challenge.version, loaded)
+            # The champion first: a challenger that cannot be loaded must not hold it back. Who stays loaded is settled below.
+            self._take(model, _led(champion, loaded, challenge))
+        before = loaded or self._loaded[model]
+        challenger = None if challenge is None else self._version(model, challenge.version, before)
         shadow_only = challenge is not None and challenge.shadow_only
-        if challenger is not loaded.challenger or shadow_only != loaded.shadow_only:
-            self._take(model, Loaded(champion, challenger, shadow_only))
+        share = None if challenge is None else challenge.share
+        wanted = Loaded(champion, challenger, shadow_only, share, self._standby(model, named.standby, before))
+        if wanted != self._loaded[model]:
+            self._take(model, wanted)
         self._settled(model)
 
+    def _standby(self, model: str, named: Standby | None, before: Loaded) -> LoadedVersion | None:
+        """The champion before, as long as the ledger says; one that cannot be loaded is left out, for it answers nobody."""
+        if named is None or named.until <= datetime.now(UTC):
+            return None
+        try:
+            return self._version(model, named.version, before)
+        except Exception as error:  # noqa: BLE001 - what serves is right without it
+            logger.warning("version %s of %s cannot be kept ready for a rollback: %s", named.version, model, error)
+            return None
+
     def _version(self, model: str, number: int, loaded: Loaded | None) -> LoadedVersion:
-        for known in () if loaded is None else (loaded.champion, loaded.challenger):
+        for known in () if loaded is None else (loaded.champion, loaded.challenger, loaded.standby):
             if known is not None and known.number == number:
                 return known
         return self._warmed(self._source.version(model, number))
@@ -165,12 +184,16 @@ class Follower:
         """Puts the versions in service, in one assignment: a request sees the old lineup or the new one."""
         self._arrange(model, loaded)
         challenger = None if loaded.challenger is None else loaded.challenger.version
-        self._remembered.keep(model, Standing(loaded.champion.version, challenger, loaded.shadow_only))
+        self._remembered.keep(model, Standing(loaded.champion.version, challenger, loaded.shadow_only, loaded.share))
         logger.info("version %s of %s serves now%s", loaded.champion.number, model, _beside(loaded))
 
     def _arrange(self, model: str, loaded: Loaded) -> None:
         answering = None if loaded.shadow_only else loaded.challenger
-        self._lineups[model] = Lineup(loaded.champion, self._arrangements[model].split, answering, self._heuristic(model, loaded))
+        split = self._arrangements[model].split
+        if loaded.share is not None:
+            split = split.rolled_out(loaded.share)
+        counted = loaded.share is not None or loaded.standby is not None
+        self._lineups[model] = Lineup(loaded.champion, split, answering, self._heuristic(model, loaded), counted)
         self._loaded[model] = loaded
 
     def _heuristic(self, model: str, loaded: Loaded) -> Rule | None:
@@ -193,7 +216,8 @@ class Follower:
             if model not in self._problems:
                 logger.exception("version %s of %s, which served last, cannot be loaded", standing.champion.number, model)
             return
-        self._arrange(model, Loaded(champion, self._remembered_challenger(standing.challenger), standing.shadow_only))
+        challenger = self._remembered_challenger(standing.challenger)
+        self._arrange(model, Loaded(champion, challenger, standing.shadow_only, standing.share))
         logger.warning("version %s of %s, which served last, serves from the local cache", champion.number, model)
 
     def _remembered_challenger(self, version: Version | None) -> LoadedVersion | None:
@@ -220,7 +244,16 @@ class Follower:
             self.refresh()
 
 
+def _led(champion: LoadedVersion, loaded: Loaded | None, challenge: Challenge | None) -> Loaded:
+    """The versions that were loaded under the new champion, at once: of the others only a challenger that is one still answers."""
+    if loaded is None or loaded.challenger is None or challenge is None or challenge.version != loaded.challenger.number:
+        return Loaded(champion)
+    return Loaded(champion, loaded.challenger, loaded.shadow_only, loaded.share)
+
+
 def _beside(loaded: Loaded) -> str:
     if loaded.challenger is None:
-        return ""
+        return "" if loaded.standby is None else f", with {loaded.standby.number} ready to take over again"
+    if loaded.share is not None:
+        return f", with {loaded.challenger.number} rolled out to {loaded.share:.0%}"
     return f", challenged by {loaded.challenger.number}" + (" in shadow" if loaded.shadow_only else "")

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Protocol
 
 from uuid_utils import uuid7
@@ -14,6 +15,7 @@ from driftgate.lifecycle.instances import Instance
 from driftgate.lifecycle.payloads import Arm, Output, Payload
 from driftgate.lifecycle.ports import PayloadLog
 from driftgate.service.serving.lines import Entry, Journal, Line, Task
+from driftgate.service.serving.tallying import Counting, Tallying
 
 Waiter = asyncio.Future[Sequence[Payload]]
 STAMP = Stamp(lambda: datetime.now(UTC), lambda: str(uuid7()))
@@ -56,9 +58,11 @@ class Front:
         max_rows: int = 512,
         max_waiting: int = 20_000,
         stamp: Stamp = STAMP,
+        counting: Counting | None = None,
     ) -> None:
         self._lineups, self._observer, self._stamp = lineups, observer, stamp
         self._max_instances, self._max_rows, self._max_waiting = max_instances, max_rows, max_waiting
+        self._counting = counting or Tallying()
         self._lines: dict[tuple[str, Arm], Line] = {}
         self._unanswered: dict[str, int] = {}
         self._answers: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
@@ -126,6 +130,12 @@ class Front:
         """Counts rows that another arm left to the champion."""
         self._observer.fell_back(model, arm, rows)
 
+    def count(self, lineup: Lineup, arm: Arm, *, rows: int = 0, failed: int = 0, turned_away: int = 0, seconds: float = 0.0) -> None:
+        """Counts how rows of an arm fared, where a roll-out's guards want to know."""
+        version = lineup.version(arm) if lineup.counted else None
+        if version is not None:
+            self._counting.count(lineup.champion.model, version, rows=rows, failed=failed, turned_away=turned_away, seconds=seconds)
+
     def tell(self, loop: asyncio.AbstractEventLoop, answer: Callable[[], None], *, now: bool) -> None:
         """Runs `answer` in the loop: at once, or together with the other answers of the journal's transaction."""
         if now:
@@ -147,8 +157,10 @@ class _Ask:
     def __init__(self, front: Front, model: str, instances: Sequence[Instance], lineup: Lineup) -> None:
         self.instances, self.lineup = instances, lineup
         self.arms = list(lineup.checked(instances))
-        self.asked_at = front.asked_at()
+        self.asked_at, self._begun = front.asked_at(), perf_counter()
         self._front, self._model = front, model
+        if lineup.counted and (away := lineup.turned_away(instances, self.arms)):
+            front.count(lineup, Arm.CHALLENGER, turned_away=away)
         self._loop = asyncio.get_running_loop()
         self.waiter: Waiter = self._loop.create_future()
         self._outputs: dict[int, Output] = {}
@@ -184,10 +196,12 @@ class _Ask:
             for position, output in zip(positions, outputs, strict=True):
                 self._outputs[position], self.arms[position] = output, arm
             complete = len(self._outputs) == len(self.instances)
+        self._front.count(self.lineup, arm, rows=len(positions), seconds=perf_counter() - self._begun)
         if complete:
             self._front.log(self, [self._outputs[position] for position in range(len(self.instances))])
 
     def _not_scored(self, arm: Arm, positions: Sequence[int], error: Exception) -> None:
+        self._front.count(self.lineup, arm, failed=len(positions))
         if arm is Arm.CHAMPION:
             self.failed(error)
             return

@@ -16,11 +16,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The versions that a model's arms were answered by. `shadow_only`: the challenger answered nobody."""
+    """The versions that a model's arms were answered by. `shadow_only`: the challenger answered nobody. `share`: its own in a roll-out."""
 
     champion: Version
     challenger: Version | None = None
     shadow_only: bool = False
+    share: float | None = None
 
 
 class Remembered:
@@ -32,7 +33,12 @@ class Remembered:
     def keep(self, model: str, standing: Standing) -> None:
         """Remembers the standing. A disk that cannot be written costs the memory, not the service."""
         challenger = None if standing.challenger is None else json.loads(as_json(standing.challenger))
-        content = {"champion": json.loads(as_json(standing.champion)), "challenger": challenger, "shadow_only": standing.shadow_only}
+        content = {
+            "champion": json.loads(as_json(standing.champion)),
+            "challenger": challenger,
+            "shadow_only": standing.shadow_only,
+            "share": standing.share,
+        }
         try:
             replaced(self._path(model), json.dumps(content))
         except OSError as error:
@@ -42,11 +48,12 @@ class Remembered:
         """What served last; None where nothing is remembered or it cannot be read."""
         try:
             content = json.loads(self._path(model).read_text(encoding="utf-8"))
-            challenger = content["challenger"]
+            challenger, share = content["challenger"], content.get("share")
             return Standing(
                 from_text(json.dumps(content["champion"])),
                 None if challenger is None else from_text(json.dumps(challenger)),
                 bool(content["shadow_only"]),
+                None if share is None else float(share),
             )
         except FileNotFoundError:
             return None

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, text, update
 
-from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, LedgerBroken, StoreUnavailable
-from driftgate.lifecycle.ledger import Challenge, ExpectedChampion, Kind, NewEvent, Serving, serving, verify
+from driftgate.lifecycle.errors import ChampionMoved, InvalidRequest, LedgerBroken, RolloutMoved, StoreUnavailable
+from driftgate.lifecycle.ledger import Challenge, ExpectedChampion, ExpectedStage, Kind, NewEvent, Serving, Standby, Step, serving, verify
 from driftgate.lifecycle.ports import Ledger
 from driftgate.registry.ledger import SqlLedger
 from driftgate.registry.tables import ledger as table
@@ -161,6 +162,54 @@ def test_an_expectation_that_does_not_hold_appends_nothing(ledger, expected):
         ledger.append(decided("p2", 3), ExpectedChampion(expected))
 
     assert [event.subject for event in ledger.events()] == ["p1"]
+
+
+def staged(promotion: str, stage: int, share: float, version: int = 2) -> NewEvent:
+    body = {"promotion_id": promotion, "stage": stage, "share": share, "version": version}
+    return NewEvent("churn", promotion if stage == 1 else f"{promotion}.{stage}", Kind.STAGED, "driftgate", body)
+
+
+def rollout_ended(promotion: str) -> NewEvent:
+    return NewEvent("churn", promotion, Kind.ROLLOUT_ENDED, "driftgate", {"promotion_id": promotion, "reason": "errors"})
+
+
+def test_a_roll_out_seats_its_version_until_it_ends_or_a_decision_is_taken(ledger):
+    ledger.append(decided("p1", 1))
+    ledger.append(staged("p2", 1, 0.05))
+    first = ledger.serving("churn")
+    ledger.append(staged("p2", 2, 0.25))
+    second = ledger.serving("churn")
+    ledger.append(rollout_ended("p2"))
+
+    assert first == Serving(1, Challenge(2, False, Step("p2", 1), 0.05))
+    assert second == Serving(1, Challenge(2, False, Step("p2", 2), 0.25))
+    assert ledger.serving("churn") == Serving(1)
+    ledger.append(staged("p3", 1, 0.05))
+    ledger.append(decided("p4", 3))
+    assert ledger.serving("churn") == Serving(3)
+
+
+def test_a_decision_after_a_roll_out_names_whom_to_keep_ready(ledger):
+    until = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    ledger.append(NewEvent("churn", "p1", Kind.DECIDED, "driftgate", {"version": 2, "previous": 1, "warm_until": until.isoformat()}))
+
+    assert ledger.serving("churn") == Serving(2, standby=Standby(1, until))
+
+
+def test_a_stage_follows_only_the_one_before_it_and_nothing_idle_begins_meanwhile(ledger):
+    ledger.append(decided("p1", 1))
+    ledger.append(staged("p2", 1, 0.05), ExpectedChampion(1, idle=True))
+
+    with pytest.raises(RolloutMoved):
+        ledger.append(staged("p3", 1, 0.05), ExpectedChampion(1, idle=True))
+    for expected in (ExpectedStage("p2", 2), ExpectedStage("p3", 1)):
+        with pytest.raises(RolloutMoved):
+            ledger.append(staged("p2", 2, 0.25), expected)
+    ledger.append(staged("p2", 2, 0.25), ExpectedStage("p2", 1))
+    ledger.append(rollout_ended("p2"), ExpectedStage("p2", 2))
+    with pytest.raises(RolloutMoved):
+        ledger.append(decided("p2", 2), ExpectedStage("p2", 2))
+    assert [event.kind for event in ledger.events()] == [Kind.DECIDED, Kind.STAGED, Kind.STAGED, Kind.ROLLOUT_ENDED]
 
 
 def test_an_expectation_is_of_the_event_s_own_model(ledger):
@@ -312,6 +361,38 @@ def _six_rows(engine: Engine) -> SqlLedger:
         ledger.append(decided(f"p{version}", version))
     assert ledger.verify() == 6
     return ledger
+
+
+@pytest.mark.slow
+def test_of_a_step_and_a_stop_at_once_one_is_taken(engine):
+    engines, rounds = [engine, connect(engine.url.render_as_string(hide_password=False))], 10
+    ledgers = [SqlLedger(each) for each in engines]
+    ledgers[0].append(decided("first", 1))
+    for turn in range(rounds):
+        ledgers[0].append(staged(f"t{turn}", 1, 0.05), ExpectedChampion(1, idle=True))
+        barrier, lost = threading.Barrier(2), list[str]()
+
+        def act(ledger: SqlLedger, event: NewEvent, barrier: Any = barrier, lost: list[str] = lost) -> None:
+            barrier.wait()
+            try:
+                ledger.append(event, ExpectedStage(event.body["promotion_id"], 1))
+            except RolloutMoved:
+                lost.append(event.kind.value)
+
+        events = (staged(f"t{turn}", 2, 0.25), rollout_ended(f"t{turn}"))
+        threads = [threading.Thread(target=act, args=pair) for pair in zip(ledgers, events, strict=True)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert len(lost) == 1
+        if lost == ["rollout_ended"]:
+            ledgers[0].append(
+                NewEvent("churn", f"t{turn}", Kind.ROLLOUT_ENDED, "ada", {"promotion_id": f"t{turn}"}), ExpectedStage(f"t{turn}", 2)
+            )
+        assert ledgers[0].serving("churn") == Serving(1)
+    engines[1].dispose()
 
 
 WRITERS, APPENDS, ROUNDS = 2, 40, 10

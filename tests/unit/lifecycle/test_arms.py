@@ -76,6 +76,18 @@ def test_a_larger_heuristic_share_only_moves_entities_from_champion_to_heuristic
     assert before is after or (larger > heuristic and (before, after) == (Arm.CHAMPION, Arm.HEURISTIC))
 
 
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=5), st.floats(0, 1), names, names)
+def test_whoever_was_given_to_a_rolled_out_version_stays_with_it_at_every_later_stage(
+    stages: list[float], heuristic: float, salt: str, entity: str
+) -> None:
+    split = Split(salt, 0.0, heuristic)
+
+    seen = [split.rolled_out(share).arm(entity) for share in sorted(stages)]
+
+    assert seen == sorted(seen, key=lambda arm: arm is Arm.CHALLENGER)
+    assert (split.arm(entity) is Arm.HEURISTIC) == (Arm.HEURISTIC in seen) == all(arm is Arm.HEURISTIC for arm in seen)
+
+
 @pytest.mark.parametrize(("challenger", "heuristic"), [(0.01, 0.0), (0.1, 0.05), (0.5, 0.0), (0.3, 0.3), (0.25, 0.75)])
 @pytest.mark.parametrize("salt", ["churn", "churn-2", ""])
 def test_the_shares_are_hit_as_well_as_chance_allows(challenger: float, heuristic: float, salt: str) -> None:

@@ -19,7 +19,7 @@ from tests.unit.lifecycle.test_policy import evidences, policies, stricter
 
 BASE = Policy(
     floors={"roc_auc": 0.7, "log_loss": 0.5}, approval_days=7, cooldown_days=2.0, promotion_windows=("Mon-Fri 09:00-17:00",),
-    tests=("tests/gate", "tests/more"), approval=True,
+    tests=("tests/gate", "tests/more"), approval=True, rollout_stages=(0.05, 0.25, 1.0),
 )  # fmt: skip
 LOOSER: list[dict[str, Any]] = [
     {"standard": Standard.NON_INFERIOR}, {"margin": 0.02}, {"confidence": 0.9}, {"minimum_rows": 199}, {"growth_limit": 0.2},
@@ -29,11 +29,15 @@ LOOSER: list[dict[str, Any]] = [
     {"promotion_windows": ("Mon-Sat 09:00-17:00",)}, {"promotion_windows": ("Sun 09:00-10:00",)}, {"time_zone": "Asia/Tokyo"},
     {"tests": ("tests/gate",)}, {"margin": float("nan")}, {"confidence": float("nan")},
     {"recent_rows": 1_999}, {"recent_rows": 2_001},
+    {"rollout_stages": ()}, {"rollout_stages": (0.05, 1.0)}, {"rollout_stages": (0.05, 0.3, 1.0)}, {"rollout_minutes": 59.0},
+    {"rollout_rows": 499}, {"rollout_level": 0.01}, {"rollout_errors": 0.02}, {"rollout_latency": 3.0}, {"rollout_outputs": 0.3},
+    {"rollout_patience_hours": 100.0}, {"rollout_watch_hours": 1.0},
 ]  # fmt: skip
 STRICTER: list[dict[str, Any]] = [
     {"margin": 0.0}, {"confidence": 0.99}, {"minimum_rows": 300}, {"floors": {"roc_auc": 0.8, "log_loss": 0.4, "f1": 0.1}},
     {"growth_limit": 0.05}, {"growth_margin": 0.0}, {"gated_magnitude": 1.1}, {"gated_scenarios": ("moderate", "strong")},
     {"test_seconds": 60.0}, {"approval_days": 1}, {"cooldown_days": 3.0}, {"promotion_windows": ("Tue-Thu 10:00-12:00", "Fri 09:00-10:00")},
+    {"rollout_stages": (0.05, 0.25, 0.5, 1.0)}, {"rollout_minutes": 61.0}, {"rollout_level": 0.1}, {"rollout_watch_hours": 48.0},
     {"tests": ("tests/gate", "tests/more", "tests/third")}, {"tests": ("tests/more", "tests/gate")},
 ]  # fmt: skip
 

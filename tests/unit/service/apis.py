@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from driftgate.lifecycle.errors import JobNotFound, ReportNotFound
 from driftgate.lifecycle.findings import Pass
+from driftgate.lifecycle.flows.promoting import Desk
 from driftgate.lifecycle.ledger import Promotion
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.ports import Report, Scorer
@@ -28,11 +29,13 @@ from driftgate.service.http.app import Api as ApiUnderTest
 from driftgate.service.http.app import create_app
 from driftgate.service.http.parts import Parts
 from driftgate.service.monitoring.alerting import Alerting
+from driftgate.service.rollouts.tending import Tending
 from driftgate.service.serving.follower import Follower
 from driftgate.service.serving.front import Front
 from driftgate.service.serving.known_tokens import KnownTokens
 from driftgate.service.serving.metrics import Limits, Metrics
 from driftgate.service.serving.remembered import Remembered
+from driftgate.service.serving.tallying import Tallying
 from driftgate.service.settings import load
 from driftgate.service.tables import metadata
 from driftgate.service.tokens import Role, Tokens
@@ -42,6 +45,7 @@ from tests.fakes import (
     FakeCards,
     FakeDriftMeter,
     FakeExaminer,
+    FakeGauge,
     FakeLedger,
     FakeMonitoringBook,
     FakePayloadLog,
@@ -223,12 +227,13 @@ def an_api(folder: Path, auth: str = "none", alerts: str = "", service: str = ""
         FakeTriggers(),
         FakeAnchors(ledger),
         FakeCards(),
+        Tending(Desk(ledger, book, FakeExaminer()), FakeGauge(), Alerting(settings, watched)),
     )
     follower = Follower(arrangements(settings), ledger, book, Remembered(folder / "serving"))
     metrics = Metrics(follower.schema, {MODEL: Limits(0.6)})
     tokens = Tokens(engine)
     known = KnownTokens(tokens, folder / "serving" / "tokens.json")
-    parts = Parts(app, log, follower, Front(follower, log, metrics), metrics, jobs, Roster(engine), tokens, known)
+    parts = Parts(app, log, follower, Front(follower, log, metrics), metrics, jobs, Roster(engine), tokens, known, Tallying())
     api = create_app(parts)
     client = Client(api)
     return Api(api, parts, client, book, ledger, jobs, log, engine, watched)

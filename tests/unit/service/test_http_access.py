@@ -44,6 +44,7 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, object]] = {
     ("POST", "/v1/models/{model}/rollback"): (Role.APPROVER, {}),
     ("POST", "/v1/models/{model}/promotions/{promotion_id}/approve"): (Role.APPROVER, {}),
     ("POST", "/v1/models/{model}/promotions/{promotion_id}/reject"): (Role.APPROVER, {}),
+    ("POST", "/v1/models/{model}/promotions/{promotion_id}/stop"): (Role.APPROVER, {}),
     ("GET", "/v1/models/{model}/promotions"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/promotions/{promotion_id}"): (Role.VIEWER, None),
     ("GET", "/v1/models/{model}/policy"): (Role.VIEWER, None),

@@ -2,6 +2,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -385,3 +386,96 @@ def test_a_ledger_that_does_not_answer_raises_no_alarm(tmp_path: Path) -> None:
     follower.refresh()
 
     assert (alarms, follower.problems()) == ([], {MODEL: "the database did not answer"})
+
+
+def stage(ledger: FakeLedger, number: int, share: float, version: int = 2) -> None:
+    body = {"promotion_id": "r1", "stage": number, "share": share, "version": version}
+    ledger.append(an_event(Kind.STAGED, f"r1.{number}", body))
+
+
+def test_a_version_that_is_rolled_out_answers_its_stage_s_share_and_more_at_the_next() -> None:
+    follower, ledger, book = following(1, 2)
+    decide(ledger, 1)
+    entities = [f"c{number}" for number in range(400)]
+    answered: list[set[str]] = []
+    for number, share in ((1, 0.05), (2, 0.25)):
+        stage(ledger, number, share)
+        follower.refresh()
+        lineup = follower.lineup(MODEL)
+        answered.append({entity for entity in entities if lineup.split.arm(entity) is Arm.CHALLENGER})
+
+    assert answered[0] < answered[1]
+    assert lineup.counted
+    assert lineup.version(Arm.CHALLENGER) == 2
+    assert book.loads == [1, 2]
+
+
+def test_a_roll_out_that_ends_gives_every_entity_back_at_the_next_look() -> None:
+    follower, ledger, _ = following(1, 2)
+    decide(ledger, 1)
+    stage(ledger, 1, 0.5)
+    follower.refresh()
+    ledger.append(an_event(Kind.ROLLOUT_ENDED, "r1", {"promotion_id": "r1"}))
+
+    follower.refresh()
+
+    lineup = follower.lineup(MODEL)
+    assert (lineup.challenger, lineup.counted) == (None, False)
+    assert {lineup.split.arm(f"c{number}") for number in range(100)} == {Arm.CHAMPION}
+
+
+def test_the_champion_before_is_not_loaded_again_for_the_way_back() -> None:
+    follower, ledger, book = following(1, 2)
+    decide(ledger, 1)
+    stage(ledger, 1, 0.5)
+    follower.refresh()
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    body = {"version": 2, "previous": 1, "action": "promote", "warm_until": until}
+    ledger.append(an_event(Kind.DECIDED, "r1", body))
+    follower.refresh()
+    standby = follower.loaded(MODEL)
+    decide(ledger, 1)
+
+    follower.refresh()
+
+    assert standby is not None
+    assert standby.standby is not None
+    assert (standby.champion.number, standby.standby.number) == (2, 1)
+    assert (follower.serving(MODEL), book.loads) == (1, [1, 2])
+
+
+def test_after_the_watch_the_champion_before_is_let_go() -> None:
+    follower, ledger, _ = following(1, 2)
+    until = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    ledger.append(an_event(Kind.DECIDED, "r1", {"version": 2, "previous": 1, "action": "promote", "warm_until": until}))
+
+    follower.refresh()
+
+    loaded = follower.loaded(MODEL)
+    assert loaded is not None
+    assert loaded.standby is None
+
+
+def test_a_champion_before_that_cannot_be_loaded_leaves_the_new_one_serving() -> None:
+    follower, ledger, book = following(1, 2)
+    book.tampered.add(1)
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    ledger.append(an_event(Kind.DECIDED, "r1", {"version": 2, "previous": 1, "action": "promote", "warm_until": until}))
+
+    follower.refresh()
+
+    assert (follower.serving(MODEL), follower.problems()) == (2, {})
+
+
+def test_a_restart_without_the_ledger_goes_on_with_the_share_of_the_last_stage(tmp_path: Path) -> None:
+    ledger, book = FakeLedger(), FakeBook.holding(a_version(1), a_version(2))
+    arrangements = {MODEL: Arrangement(Split("s"))}
+    first = Follower(arrangements, ledger, book, Remembered(tmp_path))
+    decide(ledger, 1)
+    stage(ledger, 1, 0.25)
+    first.refresh()
+
+    again = Follower(arrangements, Unanswering(), book, Remembered(tmp_path))
+    again.refresh()
+
+    assert again.lineup(MODEL).split.challenger == 0.25

@@ -1,7 +1,8 @@
 import asyncio
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeVar
 
@@ -65,6 +66,17 @@ class Counting:
 
 
 @dataclass
+class Tallies:
+    """What was counted of versions, added up."""
+
+    counts: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def count(self, model: str, version: int, *, rows: int, failed: int, turned_away: int, seconds: float) -> None:
+        assert (model, seconds >= 0) == (MODEL, True)
+        self.counts[version].update(rows=rows, failed=failed, turned_away=turned_away)
+
+
+@dataclass
 class Desk:
     """A front, who answers, what was logged and counted."""
 
@@ -72,10 +84,13 @@ class Desk:
     log: FakePayloadLog = field(default_factory=FakePayloadLog)
     seen: Counting = field(default_factory=Counting)
     limits: dict[str, int] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=Tallies)
 
     def __post_init__(self) -> None:
         ids = count(1)
-        self.front = Front(self, self.log, self.seen, stamp=Stamp(Ticking(), lambda: f"new-{next(ids)}"), **self.limits)
+        self.front = Front(
+            self, self.log, self.seen, stamp=Stamp(Ticking(), lambda: f"new-{next(ids)}"), counting=self.tallies, **self.limits
+        )
 
     def lineup(self, model: str) -> Lineup:
         if self.lineup_now is None:
@@ -266,3 +281,38 @@ def test_rows_that_were_scored_and_wait_for_a_slow_disk_count_as_waiting() -> No
     answers = desk.run(one_after_another())
 
     assert [isinstance(answer, Overloaded) for answer in answers] == [False, False, False, True, True, True]
+
+
+def test_how_rows_fare_is_counted_by_version_where_a_roll_out_wants_to_know() -> None:
+    class Failing(Version):
+        def outputs(self, instances: Sequence[Instance]) -> Sequence[Output]:
+            raise ZeroDivisionError(len(instances))
+
+    split = Split("s", challenger=0.5)
+    entities = [f"c{number}" for number in range(20)]
+    own = sum(split.arm(entity) is Arm.CHALLENGER for entity in entities)
+    for challenger, expected in ((Version(2), {"rows": own}), (Failing(2), {"failed": own})):
+        desk = Desk(Lineup(Version(1), split, challenger=challenger, counted=True))
+
+        desk.predict(*(Instance(ROW, entity) for entity in entities))
+
+        assert +desk.tallies.counts[2] == Counter(expected)
+        assert desk.tallies.counts[1]["rows"] == (20 if "failed" in expected else 20 - own)
+
+
+def test_rows_that_a_rolled_out_version_does_not_take_are_counted_against_it() -> None:
+    narrow = a_schema()
+    narrow = replace(narrow, columns=(*narrow.columns, replace(narrow.columns[0], name="new", nullable=False)))
+    desk = Desk(Lineup(Version(1), Split("s", challenger=1.0), challenger=Version(2, schema=narrow), counted=True))
+
+    desk.predict(Instance(ROW, "c1"), Instance(ROW))
+
+    assert +desk.tallies.counts[2] == Counter(turned_away=1)
+
+
+def test_without_a_roll_out_nothing_is_counted_by_version() -> None:
+    desk = Desk(Lineup(Version(1), Split("s", challenger=0.5), challenger=Version(2)))
+
+    desk.predict(Instance(ROW, "c1"), Instance(ROW, "c2"))
+
+    assert not desk.tallies.counts
