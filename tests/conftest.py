@@ -8,6 +8,8 @@ from hypothesis import settings
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+pytest_plugins = ["tests.migrated"]
+
 DATABASE_VARIABLES = ("DRIFTGATE_TEST_POSTGRES", "DRIFTGATE_TEST_MARIADB")
 
 
