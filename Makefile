@@ -33,7 +33,7 @@ demo: install  ## The whole story on generated data (ARGS=--exit ends it afterwa
 	$(BIN)/driftgate demo $(ARGS)
 
 test: install  ## Every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 unit: install  ## The fast tests only
 	$(BIN)/python -m pytest tests/unit $(ARGS)
@@ -79,7 +79,7 @@ bench: install peers  ## Every benchmark; each prints its ratios and one JSON li
 	$(BIN)/python -m benchmarks.year
 
 soak: install  ## Heavy fault and fuzz runs, at full counts
-	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lock: install  ## Pins every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group dev pyproject.toml --output-file requirements.txt

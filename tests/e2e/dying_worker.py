@@ -52,12 +52,16 @@ def arm(log: Path, step: int, moment: str) -> None:
 
 
 def settled(parts: Running, seconds: float = 300.0) -> None:
-    """Waits until no promotion is running."""
+    """Waits until no promotion is running, and every workflow that carried one on has ended well."""
     deadline = time.monotonic() + seconds
-    while any(each.state is State.RUNNING for each in promoting.promotions(MODEL, parts.app.ledger)):
+    while any(each.state is State.RUNNING for each in promoting.promotions(MODEL, parts.app.ledger)) or unfinished():
         if time.monotonic() > deadline:
             raise SystemExit("a promotion is still running: it is half done")
         time.sleep(0.1)
+
+
+def unfinished() -> bool:
+    return any(each.status != "SUCCESS" for each in DBOS.list_workflows(name="promotion", load_input=False, load_output=False))
 
 
 def back_to_first(parts: Running) -> None:

@@ -150,7 +150,7 @@ def test_a_user_test_that_hangs_or_crashes_refuses_the_candidate(project: Path, 
     copy = tmp_path / "copy"
     shutil.copytree(project, copy)
     (copy / "test_candidate.py").write_text(body)
-    limits = '\n[models.churn.gates]\ntests = ["test_candidate.py"]\ntest_seconds = 15\n'
+    limits = '\n[models.churn.gates]\ntests = ["test_candidate.py"]\ntest_seconds = 8\n'
     (copy / "driftgate.toml").write_text((project / "driftgate.toml").read_text() + limits)
     told(copy, "policy", "apply")
     told(copy, "retrain", "--data", "second.csv")

@@ -3,15 +3,17 @@
 import os
 import signal
 import subprocess
-import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from driftgate.lifecycle.flows import promoting
 from driftgate.lifecycle.ledger import Kind, State, verify
-from driftgate.service.bootstrap import Running, wire
+from driftgate.service.bootstrap import wire
 from driftgate.service.settings import load
+from tests.e2e import warm
 from tests.e2e.projects import clients, small_project, told
 
 # The steps of a promotion in their order. Whoever changes it also changes GENERATION in service/durable/workflows.py.
@@ -56,6 +58,34 @@ PROMOTED_STEPS = range(1, len(STEPS) + 1) if SOAK else [1, 8, 13, 19, *range(STE
 REFUSED_STEPS = range(1, 26) if SOAK else [14, 24, 25]
 MOMENTS = ["before", "after"] if SOAK else ["after"]
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if SOAK else 1800)]
+
+
+@dataclass(frozen=True)
+class Kill:
+    """The promotion of `version`, whose worker dies at its step number `step`."""
+
+    version: int
+    step: int
+    moment: str
+
+    def __str__(self) -> str:
+        return f"{self.step}-{self.moment}"
+
+
+@dataclass(frozen=True)
+class End:
+    """How the killed worker ended, which champion the next one found, and what then was in the ledger about the promotion."""
+
+    killed: "subprocess.CompletedProcess[str]"
+    champion: str
+    state: State
+    events: Sequence[Kind]
+
+
+PROMOTED = [Kill(GOOD, step, moment) for moment in MOMENTS for step in PROMOTED_STEPS]
+REFUSED = [Kill(BAD, step, moment) for moment in MOMENTS for step in REFUSED_STEPS]
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -68,56 +98,58 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def die(project: Path, step: int, moment: str, version: int = GOOD) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.e2e.dying_worker", str(project), str(step), moment, str(version)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=Path(__file__).parents[2], check=False)
+@pytest.fixture(scope="module")
+def ends(project: Path) -> dict[Kill, End]:
+    """Each worker finishes what the one before it left, and is killed in its turn; the last one lives and names its steps."""
+    found: dict[Kill, End] = {}
+    unfinished: tuple[Kill, subprocess.CompletedProcess[str], str] | None = None
+    for kill in [*PROMOTED, *REFUSED, Kill(GOOD, len(STEPS) + 1, "before")]:
+        done = die(project, kill)
+        if unfinished is not None:
+            found[unfinished[0]] = end(project, *unfinished[1:])
+        unfinished = kill, done, (project / "promotion.txt").read_text()
+    assert unfinished is not None
+    assert unfinished[1].returncode == 0, unfinished[1].stderr
+    return found
 
 
-def wired(project: Path) -> Running:
-    return wire(load(project), lambda _: None)
+def die(project: Path, kill: Kill) -> "subprocess.CompletedProcess[str]":
+    (project / "recovered.txt").unlink(missing_ok=True)
+    arguments = [str(project), str(kill.step), kill.moment, str(kill.version)]
+    return warm.run("tests.e2e.dying_worker", arguments, Path(__file__).parents[2], os.environ, 600)
 
 
-@pytest.mark.slow
+def end(project: Path, killed: "subprocess.CompletedProcess[str]", promotion_id: str) -> End:
+    parts = wire(load(project), lambda _: None)
+    try:
+        verify(parts.app.ledger.events())
+        kinds = [event.kind for event in parts.app.ledger.events(subject=promotion_id)]
+        state = promoting.found(promotion_id, parts.app.ledger).state
+    finally:
+        parts.close()
+    return End(killed, (project / "recovered.txt").read_text(), state, kinds)
+
+
+@pytest.mark.usefixtures("ends")
 def test_a_promotion_takes_the_steps_named_here(project: Path) -> None:
-    done = die(project, len(STEPS) + 1, "before")
-
-    assert done.returncode == 0, done.stderr
     assert (project / "steps.txt").read_text().split() == STEPS
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("step", PROMOTED_STEPS)
-def test_a_promotion_killed_at_a_step_ends_whole_after_a_restart(project: Path, step: int, moment: str) -> None:
-    killed = die(project, step, moment)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    promotion_id = (project / "promotion.txt").read_text()
+@pytest.mark.parametrize("kill", PROMOTED, ids=str)
+def test_a_promotion_killed_at_a_step_ends_whole_after_a_restart(ends: dict[Kill, End], kill: Kill) -> None:
+    found = ends[kill]
 
-    restarted = die(project, 0, "before")
-
-    assert restarted.returncode == 0, restarted.stderr
-    assert (project / "recovered.txt").read_text() == "2"
-    parts = wired(project)
-    events = parts.app.ledger.events(subject=promotion_id)
-    assert promoting.found(promotion_id, parts.app.ledger).state is State.PROMOTED
-    assert [event.kind for event in events] == [Kind.REQUESTED, Kind.JUDGED, Kind.DECIDED, Kind.APPLIED]
-    verify(parts.app.ledger.events())
-    parts.close()
+    assert found.killed.returncode == -signal.SIGKILL, found.killed.stderr
+    assert found.champion == "2"
+    assert found.state is State.PROMOTED
+    assert found.events == [Kind.REQUESTED, Kind.JUDGED, Kind.DECIDED, Kind.APPLIED]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("step", REFUSED_STEPS)
-def test_a_refusal_killed_at_a_step_is_a_refusal_after_a_restart(project: Path, step: int, moment: str) -> None:
-    killed = die(project, step, moment, BAD)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    promotion_id = (project / "promotion.txt").read_text()
+@pytest.mark.parametrize("kill", REFUSED, ids=str)
+def test_a_refusal_killed_at_a_step_is_a_refusal_after_a_restart(ends: dict[Kill, End], kill: Kill) -> None:
+    found = ends[kill]
 
-    restarted = die(project, 0, "before")
-
-    assert restarted.returncode == 0, restarted.stderr
-    assert (project / "recovered.txt").read_text() == "1"
-    parts = wired(project)
-    assert promoting.found(promotion_id, parts.app.ledger).state is State.REFUSED
-    assert [event.kind for event in parts.app.ledger.events(subject=promotion_id)] == [Kind.REQUESTED, Kind.JUDGED]
-    parts.close()
+    assert found.killed.returncode == -signal.SIGKILL, found.killed.stderr
+    assert found.champion == "1"
+    assert found.state is State.REFUSED
+    assert found.events == [Kind.REQUESTED, Kind.JUDGED]

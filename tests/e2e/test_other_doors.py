@@ -63,7 +63,6 @@ def test_a_version_of_foreign_code_is_adopted_judged_and_promoted(tmp_path: Path
     rows = clients(1600, 1, 0.8)
     rows[:1200].to_csv(project / "train.csv", index=False)
     rows[1200:].to_csv(project / "holdout.csv", index=False)
-    (project / ".driftgate").mkdir()
     (project / "foreign.py").write_text(FOREIGN)
     store = f"sqlite:///{project}/.driftgate/mlflow.db"
     subprocess.run([sys.executable, "foreign.py", store], check=True, cwd=project, capture_output=True, timeout=240)

@@ -55,6 +55,11 @@ def telco_project(folder: Path) -> Path:
     return folder
 
 
+def cold(project: Path, *arguments: str) -> dict[str, Any]:
+    """The document of a command that a new interpreter ran, as a person's shell starts it."""
+    return told(project, *arguments, cold=True)
+
+
 def reasons(document: dict[str, Any]) -> str:
     return "; ".join(document["reasons"])
 
@@ -71,16 +76,16 @@ def telco(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_bank_by_command_a_retrain_on_later_rows_is_promoted_as_superior_and_rolled_back(bank: Path) -> None:
-    told(bank, "check")
-    assert told(bank, "retrain")["version"] == 1
-    assert told(bank, "promote", "1", "--expect", "0")["state"] == "promoted"
+    cold(bank, "check")
+    assert cold(bank, "retrain")["version"] == 1
+    assert cold(bank, "promote", "1", "--expect", "0")["state"] == "promoted"
 
-    drift = told(bank, "drift", "--current", "now.csv")
-    retrained = told(bank, "retrain", "--data", "later.csv", "--reason", "drift")
-    promotion = told(bank, "promote", "2", "--expect", "1")
-    status = told(bank, "status")
-    outdated = driftgate(bank, "gate", "1", "--json").document
-    back = told(bank, "rollback")
+    drift = cold(bank, "drift", "--current", "now.csv")
+    retrained = cold(bank, "retrain", "--data", "later.csv", "--reason", "drift")
+    promotion = cold(bank, "promote", "2", "--expect", "1")
+    status = cold(bank, "status")
+    outdated = driftgate(bank, "gate", "1", "--json", cold=True).document
+    back = cold(bank, "rollback")
 
     assert drift["verdict"] == "fail"
     assert {"euribor3m", "emp.var.rate"} <= set(drift["drifted"])
@@ -93,7 +98,7 @@ def test_bank_by_command_a_retrain_on_later_rows_is_promoted_as_superior_and_rol
     assert status["models"][0]["champion"] == 2
     assert {gate["name"]: gate["verdict"] for gate in outdated["gates"]}["comparison"] == "fail"
     assert (back["state"], back["champion"], back["previous_champion"]) == ("promoted", 1, 2)
-    assert told(bank, "audit", "verify")["events"] == 12
+    assert cold(bank, "audit", "verify")["events"] == 12
 
 
 @pytest.mark.slow

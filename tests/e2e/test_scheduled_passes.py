@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from driftgate.lifecycle.verdicts import Verdict
 from driftgate.service.bootstrap import Running, wire
 from driftgate.service.monitoring import tables
 from driftgate.service.settings import load
+from tests.e2e import warm
 from tests.e2e.projects import small_project, told
 
 pytestmark = pytest.mark.slow
@@ -63,8 +63,8 @@ def project(base: Path, tmp_path: Path) -> Path:
 
 
 def worker(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "tests.e2e.ticking_worker", str(project), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2], check=False)
+    root = Path(__file__).parents[2]
+    return warm.run("tests.e2e.ticking_worker", [str(project), *arguments], root, os.environ, 300)
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine
 
 from driftgate.payloads.objects import S3Store
-from driftgate.service.database import upgrade
-from tests.databases import KINDS, scratch_engine
+from tests.databases import KINDS, Migrated
 
 numbers = itertools.count(1)
 
@@ -49,14 +48,10 @@ def s3(bucket: str, endpoint: str) -> S3Store:
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Engine]:
-    with scratch_engine("sqlite", tmp_path) as engine:
-        upgrade(engine)
-        yield engine
+def sqlite(migrated_database: Migrated, tmp_path: Path) -> Engine:
+    return migrated_database("sqlite", tmp_path)
 
 
 @pytest.fixture(params=KINDS)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with scratch_engine(request.param, tmp_path) as engine:
-        upgrade(engine)
-        yield engine
+def engine(request: pytest.FixtureRequest, migrated_database: Migrated, tmp_path: Path) -> Engine:
+    return migrated_database(request.param, tmp_path)

@@ -11,12 +11,11 @@ from sqlalchemy import Engine
 from driftgate.lifecycle.findings import Assumption, Finding, Monitor, Pass, Reading
 from driftgate.lifecycle.messages import Notice, Sending
 from driftgate.lifecycle.verdicts import Estimate, Verdict
-from driftgate.service.database import upgrade
 from driftgate.service.monitoring.alerting import MOST_ATTEMPTS, Alerting, undelivered
 from driftgate.service.monitoring.book import SqlMonitoringBook
 from driftgate.service.settings import load
 from tests.builders import NOON, a_finding, a_pass
-from tests.databases import KINDS, scratch_engine
+from tests.databases import KINDS, Migrated
 from tests.receivers import Api, Mailbox, a_mail_server, an_api
 
 HOUR, DAY, MINUTE = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)
@@ -44,17 +43,13 @@ def chat() -> Iterator[Api]:
 
 
 @pytest.fixture(params=KINDS)
-def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with scratch_engine(request.param, tmp_path) as engine:
-        upgrade(engine)
-        yield engine
+def engines(request: pytest.FixtureRequest, migrated_database: Migrated, tmp_path: Path) -> Engine:
+    return migrated_database(request.param, tmp_path)
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Iterator[SqlMonitoringBook]:
-    with scratch_engine("sqlite", tmp_path) as engine:
-        upgrade(engine)
-        yield SqlMonitoringBook(engine)
+def book(migrated_database: Migrated, tmp_path: Path) -> SqlMonitoringBook:
+    return SqlMonitoringBook(migrated_database("sqlite", tmp_path))
 
 
 def hook(api: Api, path: str = "secret-path") -> str:

@@ -9,13 +9,12 @@ import pytest
 
 from driftgate.lifecycle.ledger import Kind
 from driftgate.lifecycle.triggers import Prospect, TrialResult, Trigger
-from driftgate.service.database import upgrade
 from driftgate.service.durable.jobs import Jobs
 from driftgate.service.monitoring.book import SqlMonitoringBook
 from driftgate.service.monitoring.triggering import Triggering
 from driftgate.service.settings import load
 from tests.builders import MODEL, NOON, a_finding, a_pass, a_plan, a_retrain_request, a_version, an_event
-from tests.databases import KINDS, scratch_engine
+from tests.databases import KINDS, Migrated
 from tests.fakes import FakeLedger, FakeRegistry
 
 TOML = """
@@ -40,10 +39,8 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 
 @pytest.fixture(params=KINDS)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlMonitoringBook]:
-    with scratch_engine(request.param, tmp_path) as engine:
-        upgrade(engine)
-        yield SqlMonitoringBook(engine)
+def book(request: pytest.FixtureRequest, migrated_database: Migrated, tmp_path: Path) -> SqlMonitoringBook:
+    return SqlMonitoringBook(migrated_database(request.param, tmp_path))
 
 
 def triggering(folder: Path, book: SqlMonitoringBook, jobs: Jobs) -> Triggering:
