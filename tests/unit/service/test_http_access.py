@@ -174,7 +174,7 @@ def test_the_role_itself_and_every_greater_one_may(matrix: Matrix, route: tuple[
 
     answers = {role: matrix.ask(route, matrix.headers[role]) for role in allowed}
 
-    unknown = {f"{what}NotFound" for what in ("Promotion", "Job", "Pass", "Version", "Model")}
+    unknown = {f"{what}NotFound" for what in ("Promotion", "Job", "Pass", "Version", "Model", "Report")}
     wrong = {401, 403, 422, 500}
     if route[1] == "/models/{model}/rollback":
         # There is nothing to go back to, which only those are told who may ask.
