@@ -130,10 +130,11 @@ def _outcome(
         return ScenarioOutcome(
             scenario.name, scenario.kind, scenario.magnitude, scenario.features, touched, float("nan"), nothing, problem=effect
         )
-    worse = met = None
+    worse = met = over = None
     if rival is not None:
         met = corrected(rival.growth, rival.influence, confidence, groups)
         worse = corrected(effect.growth - rival.growth, effect.influence - rival.influence, confidence, groups)
+        over = corrected(effect.mean_loss - rival.mean_loss, effect.loss_influence - rival.loss_influence, confidence, groups)
     return ScenarioOutcome(
         scenario=scenario.name,
         kind=scenario.kind.value,
@@ -145,6 +146,7 @@ def _outcome(
         lift=_lift(candidate, effect),
         rmse=_rmse(candidate.schema, effect),
         worse_than_champion=worse,
+        loss_over_champion=over,
         champion_growth=met,
     )
 
