@@ -139,7 +139,7 @@ class Replay:
 class Footprint:
     """What a loaded version costs: milliseconds of a warm call on one thread, size on disk, memory in MB (1,000,000 bytes).
 
-    `p99_ms`: the 99th percentile of the calls of a round, in the quietest of several rounds; `median_ms`: of all calls.
+    `p99_ms`: the 99th percentile of the calls of a round, in the quietest of several rounds; `median_ms` and `fastest_ms`: of all calls.
     `memory_mb`: the most that loading it and scoring a batch held at a time, as Python and NumPy allocate it; a library's own memory,
     such as that of XGBoost, is not seen.
     """
@@ -149,6 +149,7 @@ class Footprint:
     calls: int
     artifact_mb: float
     memory_mb: float
+    fastest_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

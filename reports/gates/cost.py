@@ -46,6 +46,7 @@ def measure(candidate: Subject, champion: Subject | None = None) -> Cost:
             median_ms=float(np.median(np.concatenate(rounds))) * 1_000,
             calls=sum(len(round_) for round_ in rounds),
             artifact_mb=sum(file.stat().st_size for file in subject.artifact.rglob("*") if file.is_file()) / MEGA,
+            fastest_ms=float(min(min(round_) for round_ in rounds)) * 1_000,
             memory_mb=min(_peak(subject) for _ in range(LOADS)) / MEGA,
         )
         for subject, rounds in zip(subjects, timed, strict=True)

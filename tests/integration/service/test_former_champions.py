@@ -8,7 +8,7 @@ from benchmarks.verdict import CANDIDATE, CHAMPION, FORMER, MODEL, docket
 from driftgate.lifecycle.flows.promoting import promotions
 from driftgate.lifecycle.ledger import State
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def rows(count: int = 1_200) -> pd.DataFrame:

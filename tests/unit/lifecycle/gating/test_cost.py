@@ -51,6 +51,14 @@ def test_slow_calls_alone_are_a_pause_of_the_machine():
     assert verdict(champion={"p99_ms": 9.0, "median_ms": 7.0}, p99_ms=900.0, median_ms=8.0) is Verdict.PASS
 
 
+def test_a_median_that_is_slow_though_the_fastest_call_is_not_is_a_busy_machine():
+    busy = {"p99_ms": 900.0, "median_ms": 700.0}
+
+    assert verdict(champion={"p99_ms": 9.0, "median_ms": 7.0, "fastest_ms": 5.0}, **busy, fastest_ms=6.0) is Verdict.PASS
+    assert verdict(champion={"p99_ms": 9.0, "median_ms": 7.0, "fastest_ms": 5.0}, **busy, fastest_ms=600.0) is Verdict.FAIL
+    assert verdict(champion={"p99_ms": 9.0, "median_ms": 7.0}, **busy) is Verdict.FAIL
+
+
 @pytest.mark.parametrize("name", COSTS)
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_cost_that_is_no_number_is_undecided(name, bad):
