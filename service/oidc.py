@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -27,6 +28,7 @@ PREFIX = "oidc:"
 """Before the name of everybody whom the provider names, so that nobody there can take the name of a token."""
 
 ISSUER = "service.oidc.issuer"
+NEEDED = ("authlib", "joserfc", "requests")
 TIMEOUT_SECONDS = 10.0
 KEYS_SECONDS = 300.0
 AGAIN_SECONDS = 10.0
@@ -61,9 +63,14 @@ class Attempt:
 
 
 class Provider:
-    """One OpenID provider. Its description and keys are asked for when they are first needed, and kept for minutes."""
+    """One OpenID provider. Its description and keys are asked for when they are first needed, and kept for minutes.
+
+    Raises InvalidConfiguration where the packages that it takes are not installed.
+    """
 
     def __init__(self, settings: OidcTable) -> None:
+        if any(find_spec(name) is None for name in NEEDED):
+            raise InvalidConfiguration('needs more packages: pip install "driftgate[oidc]"', field="service.oidc")
         self._settings = settings
         self._lock = threading.Lock()
         self._description: dict[str, Any] | None = None

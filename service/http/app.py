@@ -76,6 +76,8 @@ def create_app(parts: Parts) -> Api:
         description="Predictions by the champion, and the decisions that make one.",
         lifespan=lifespan,
     )
+    # Packages that it lacks are missed now, and not at the first sign-in.
+    app.state.provider = parts.provider
     problems.install(app)
     people = (dashboard, sign_in, deciding)
     for module in (predictions, outcomes, scoring_protocol, decisions, policies, catalogue, monitoring, impact, health, *people):

@@ -212,6 +212,13 @@ def test_without_a_provider_there_is_no_way_to_one(tmp_path: Path) -> None:
     api.engine.dispose()
 
 
+def test_missing_packages_are_missed_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "find_spec", lambda _: None)
+
+    with pytest.raises(InvalidConfiguration, match=r"pip install \"driftgate\[oidc\]\""):
+        api_of(tmp_path, "https://id.example")
+
+
 # Access tokens as bearer tokens
 
 
