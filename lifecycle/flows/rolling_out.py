@@ -84,7 +84,7 @@ def _guards(found: Rollout, now: datetime, gauge: Gauge, *, thorough: bool) -> t
         judging.errors(gauge.failures(pair), policy),
         judging.latency(gauge.slowness(pair, policy.rollout_latency), policy),
     )
-    if not thorough:
+    if not thorough or any(gate.verdict is Verdict.FAIL for gate in cheap):
         return cheap
     # Outcomes mature long after a stage: their sequence runs over the whole roll-out, on a level of its own.
     whole = Window(found.began, now)
@@ -200,7 +200,7 @@ def _after(found: Rollout, since: datetime, now: datetime, gauge: Gauge, *, thor
         judging.errors(gauge.failures(pair), policy),
         judging.latency(gauge.slowness(pair, policy.rollout_latency), policy),
     )
-    if not thorough:
+    if not thorough or any(gate.verdict is Verdict.FAIL for gate in cheap):
         return cheap
     own = Pair(current.model, after, Side(current.version, before), level)
     return (*cheap, judging.outputs(gauge.outputs(own), policy))

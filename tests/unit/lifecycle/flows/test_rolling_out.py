@@ -10,14 +10,14 @@ import pytest
 
 from driftgate.lifecycle import ledger as chain
 from driftgate.lifecycle import rollouts
-from driftgate.lifecycle.errors import RolloutMoved, WrongState
+from driftgate.lifecycle.errors import RolloutMoved, StoreUnavailable, WrongState
 from driftgate.lifecycle.flows import challenging, rolling_out
 from driftgate.lifecycle.flows.approving import approve
 from driftgate.lifecycle.flows.challenging import ChallengeRequest
 from driftgate.lifecycle.flows.promoting import found, promote
 from driftgate.lifecycle.flows.rolling_out import Came, Look
 from driftgate.lifecycle.ledger import Action, Challenge, ExpectedStage, Kind, Standby, State, Step
-from driftgate.lifecycle.measurements_rollout import Failures, OutputChange
+from driftgate.lifecycle.measurements_rollout import Failures, OutputChange, Pair
 from driftgate.lifecycle.policy import Policy
 from tests.builders import MODEL, NOON
 from tests.fakes import FakeGauge, Ticking
@@ -167,6 +167,20 @@ def test_a_guard_that_fails_gives_all_traffic_back_at_once(thorough: bool) -> No
     (event,) = [each for each in street.office.ledger.stored if each.kind is Kind.ROLLOUT_ENDED]
     assert event.body["gates"][0]["measured"]["failed"] == 30
     assert "30 of 70 rows failed" in found("p1", street.office.ledger).reasons[-1]
+
+
+def test_failures_end_a_roll_out_even_where_payloads_cannot_be_read() -> None:
+    class Blind(FakeGauge):
+        def outputs(self, pair: Pair) -> OutputChange:
+            raise StoreUnavailable(f"the payloads of {pair.model} cannot be read")
+
+    street = Street(gauge=Blind(failed=BROKEN))
+
+    assert street.look().came is Came.STOPPED
+    waiting = Street(gauge=Blind()).later(hours=1)
+    with pytest.raises(StoreUnavailable):
+        waiting.look()
+    assert waiting.seat == (2, 0.05)
 
 
 def test_what_was_stopped_is_rolled_out_again_only_by_a_new_request() -> None:
