@@ -27,6 +27,7 @@ MEANING = {
     "ChampionMoved": (409, 1),
     "NoChampion": (503, 1),
     "KeyReused": (409, 1),
+    "RolloutMoved": (409, 1),
     "WrongState": (409, 1),
     "Busy": (409, 1),
     "Forbidden": (403, 1),
