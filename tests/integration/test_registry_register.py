@@ -127,7 +127,7 @@ def test_an_old_key_repeated_does_not_take_the_candidate_alias_back(at):
 
 STEPS = (
     "create_run", "log_batch", "log_inputs", "create_logged_model", "log_model_artifacts", "finalize_logged_model", "log_artifacts",
-    "set_tag", "create_model_version", "set_logged_model_tags", "update_model_version", "set_registered_model_alias", "set_terminated",
+    "set_tag", "create_model_version", "set_logged_model_tags", "set_registered_model_alias", "set_terminated",
 )  # fmt: skip
 
 
