@@ -69,10 +69,10 @@ class Comparison:
 class ScenarioOutcome:
     """What one perturbation does to the loss.
 
-    `growth`: (loss - base loss) / base loss, with one-sided bounds at the simulation's confidence. `worse_than_champion`: the candidate's
-    growth minus the champion's on the same rows and perturbation, `loss_over_champion`: its loss minus the champion's; None where there is
-    no champion or it lacks the feature. `champion_growth`: the champion's own. For regression `loss` is MAE, `rmse` is set and `lift` is
-    not. `problem`: why the version could not score these rows; the loss is then NaN and nothing has bounds.
+    `growth`: (loss - base loss) / base loss, with one-sided bounds at the simulation's confidence. `worse_than_champion`:
+    the candidate's growth minus the champion's on the same rows and perturbation; None where there is no champion or it
+    lacks the feature; `champion_growth`: the champion's own. For regression `loss` is MAE, `rmse` is set and `lift` is not. `problem`:
+    why the version could not score these rows; the loss is then NaN and nothing has bounds.
     """
 
     scenario: str
@@ -85,7 +85,6 @@ class ScenarioOutcome:
     lift: float | None = None
     rmse: float | None = None
     worse_than_champion: Estimate | None = None
-    loss_over_champion: Estimate | None = None
     champion_growth: Estimate | None = None
     problem: str | None = None
 

@@ -130,11 +130,10 @@ def _outcome(
         return ScenarioOutcome(
             scenario.name, scenario.kind, scenario.magnitude, scenario.features, touched, float("nan"), nothing, problem=effect
         )
-    worse = met = over = None
+    worse = met = None
     if rival is not None:
         met = corrected(rival.growth, rival.influence, confidence, groups)
         worse = corrected(effect.growth - rival.growth, effect.influence - rival.influence, confidence, groups)
-        over = corrected(effect.mean_loss - rival.mean_loss, effect.loss_influence - rival.loss_influence, confidence, groups)
     return ScenarioOutcome(
         scenario=scenario.name,
         kind=scenario.kind.value,
@@ -146,7 +145,6 @@ def _outcome(
         lift=_lift(candidate, effect),
         rmse=_rmse(candidate.schema, effect),
         worse_than_champion=worse,
-        loss_over_champion=over,
         champion_growth=met,
     )
 

@@ -39,7 +39,7 @@ class Effect:
 
     `outputs`: of every row, touched or not; `weights`: of the rows, None where all count the same. `mean_loss` and `mean_square`: of
     the per-row losses; on a share of the rows, what they are expected to be over all draws of that many rows. `growth` of the mean
-    loss, NaN where the base loss is 0. `influence`, `loss_influence`: each row's, on the growth and on `mean_loss`; means over rows are 0.
+    loss, NaN where the base loss is 0. `influence`: each row's, on the growth; its mean over rows is 0.
     """
 
     outputs: Floats
@@ -48,7 +48,6 @@ class Effect:
     mean_square: float
     growth: float
     influence: Floats
-    loss_influence: Floats
 
 
 def side(scorer: Scorer, frame: pd.DataFrame, y: Floats | Ints, schema: Schema, seed: int) -> Side:
@@ -83,8 +82,7 @@ def effects(
 
 def unaffected(of: Side) -> Effect:
     """The effect of nothing."""
-    mean = float(of.loss.mean())
-    return Effect(of.outputs, None, mean, float((of.loss**2).mean()), 0.0, np.zeros(len(of.loss)), of.loss - mean)
+    return Effect(of.outputs, None, float(of.loss.mean()), float((of.loss**2).mean()), 0.0, np.zeros(len(of.loss)))
 
 
 def _groups(scenarios: Sequence[Scenario]) -> list[list[Scenario]]:
@@ -137,11 +135,10 @@ def _effect(of: Side, scenario: Scenario, answer: Floats | str | None, order: In
     share, mean = touched / total, float(of.loss.mean())
     moved = mean + share * float((after - before).mean())
     square = float((of.loss**2).mean()) + share * float((after**2 - before**2).mean())
-    change = np.zeros(total)
-    change[judged] = share * total / len(judged) * (after - before - (after - before).mean())
     growth = _growth(moved, mean)
-    influence = change - growth * (of.loss - mean)
-    return Effect(outputs, None, moved, square, growth, influence / mean if mean > 0 else influence, of.loss - mean + change)
+    influence = -growth * (of.loss - mean)
+    influence[judged] += share * total / len(judged) * (after - before - (after - before).mean())
+    return Effect(outputs, None, moved, square, growth, influence / mean if mean > 0 else influence)
 
 
 def _growth(moved: float, mean: float) -> float:
@@ -155,7 +152,6 @@ def _reweighted(of: Side, scenario: Scenario) -> Effect:
     weights = np.where(codes == mode, 1.0, scenario.magnitude)
     mean, moved = float(of.loss.mean()), float(np.average(of.loss, weights=weights))
     growth = _growth(moved, mean)
-    change = weights * (of.loss - moved) / weights.mean()
-    influence = change - (1.0 + growth) * (of.loss - mean)
+    influence = weights * (of.loss - moved) / weights.mean() - (1.0 + growth) * (of.loss - mean)
     square = float(np.average(of.loss**2, weights=weights))
-    return Effect(of.outputs, weights, moved, square, growth, influence / mean if mean > 0 else influence, change)
+    return Effect(of.outputs, weights, moved, square, growth, influence / mean if mean > 0 else influence)

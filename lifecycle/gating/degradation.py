@@ -9,11 +9,7 @@ from driftgate.lifecycle.verdicts import Gate, Number, Verdict, combined
 
 
 def degradation_gate(degradation: Degradation | None, policy: Policy) -> Gate:
-    """Loss growth under the gated scenarios stays within the limit, and within a margin of the champion's.
-
-    Growth beyond that margin is forgiven where the candidate surely loses less than the champion in the same scenario: it grows from so
-    much lower that to refuse it would leave traffic with the version that is worse there too.
-    """
+    """Loss growth under the gated scenarios stays within the limit, and within a margin of the champion's."""
     if degradation is None:
         return unmeasured("degradation")
     gated = [outcome for outcome in degradation.scenarios if _is_gated(outcome, policy)]
@@ -32,8 +28,7 @@ def degradation_gate(degradation: Degradation | None, policy: Policy) -> Gate:
     findings = [finding for outcome in gated for finding in _scenario_findings(outcome, degradation.loss, policy)]
     blocking = tuple(reason for verdict, reason in findings if verdict.blocks)
     passed = f"{degradation.loss} grows by at most {policy.growth_limit:.0%} in all {len(gated)} gated scenarios"
-    notes = tuple(_note(outcome) for outcome in gated if _forgiven(outcome, policy))
-    return Gate("degradation", combined(verdict for verdict, _ in findings), (*(blocking or (passed,)), *notes), measured, limit)
+    return Gate("degradation", combined(verdict for verdict, _ in findings), blocking or (passed,), measured, limit)
 
 
 def _numbers(gated: Sequence[ScenarioOutcome], degradation: Degradation) -> dict[str, Number]:
@@ -42,8 +37,6 @@ def _numbers(gated: Sequence[ScenarioOutcome], degradation: Degradation) -> dict
     for outcome in gated:
         name, over = outcome.scenario, outcome.worse_than_champion
         measured |= {name: outcome.growth.upper, f"{name} growth": outcome.growth.value, f"{name} lower": outcome.growth.lower}
-        if (difference := outcome.loss_over_champion) is not None:
-            measured[f"{name} loss over champion upper"] = difference.upper
         if over is not None:
             measured |= {f"{name} over champion": over.value, f"{name} over champion lower": over.lower}
             measured[f"{name} over champion upper"] = over.upper
@@ -65,22 +58,10 @@ def _scenario_findings(outcome: ScenarioOutcome, loss: str, policy: Policy) -> l
         return findings
     verdict, relation = against_line(over, margin)
     bounds = f"[{number(over.lower)}, {number(over.upper)}]"
-    said = f"{outcome.scenario}: growth over the champion's {over.value:+.1%}, bounds {bounds}, {relation} {margin:.0%}"
-    return [*findings, (Verdict.PASS if _forgiven(outcome, policy) else verdict, said)]
-
-
-def _forgiven(outcome: ScenarioOutcome, policy: Policy) -> bool:
-    """Whether it grows too much beside the champion, and loses surely less than the champion all the same."""
-    growth, loss = outcome.worse_than_champion, outcome.loss_over_champion
-    if growth is None or loss is None or growth.upper is None or not finite(growth.value, growth.upper, policy.growth_margin):
-        return False
-    return against_line(growth, policy.growth_margin)[0].blocks and against_line(loss, 0.0)[0] is Verdict.PASS
-
-
-def _note(outcome: ScenarioOutcome) -> str:
-    over = outcome.loss_over_champion
-    upper = number(None if over is None else over.upper)
-    return f"note: {outcome.scenario}: it grows more than the champion's, and is surely below it all the same (by {upper} at least)"
+    findings.append(
+        (verdict, f"{outcome.scenario}: growth over the champion's {over.value:+.1%}, bounds {bounds}, {relation} {margin:.0%}")
+    )
+    return findings
 
 
 def _growth_finding(outcome: ScenarioOutcome, loss: str, limit: float) -> tuple[Verdict, str]:

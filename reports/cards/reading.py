@@ -37,7 +37,6 @@ def _outcome(document: Mapping[str, Any]) -> ScenarioOutcome:
         lift=_maybe(document["lift"]),
         rmse=_maybe(document["rmse"]),
         worse_than_champion=_estimated(document["worse_than_champion"]),
-        loss_over_champion=_estimated(document.get("loss_over_champion")),
         champion_growth=_estimated(document["champion_growth"]),
         problem=document["problem"],
     )

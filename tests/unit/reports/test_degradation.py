@@ -97,17 +97,6 @@ def test_against_itself_a_version_is_not_worse():
     assert all((one.worse_than_champion.value, one.worse_than_champion.upper) == (0.0, 0.0) for one in found.scenarios)
 
 
-def test_the_loss_over_the_champions_is_that_of_the_same_scenario():
-    dull = CountingScorer(mixed_schema(), lambda frame: np.full((len(frame), 2), 0.5))
-
-    found = envelope(champion_scorer=dull)
-
-    assert all(one.loss_over_champion.value == pytest.approx(one.loss - np.log(2)) for one in found.scenarios)
-    # The champion says the same to every row, so what varies is the candidate's loss alone.
-    base = named(found)["age x1.01"]
-    assert base.loss_over_champion.lower < base.loss_over_champion.value < base.loss_over_champion.upper < 0
-
-
 def test_a_champion_without_the_feature_is_not_compared_on_it():
     schema = mixed_schema()
     blind = mixed_schema(columns=schema.columns[1:])
