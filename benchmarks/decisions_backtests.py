@@ -5,8 +5,6 @@ replayed by the code behind `driftgate backtest`. Definitions: docs/discussions/
 """
 
 import argparse
-import gzip
-import io
 import json
 import multiprocessing
 import os
@@ -23,7 +21,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 import numpy as np
 import pandas as pd
 
-from benchmarks.pools import folder
+from benchmarks.pools import customers, folder, purchases
 from driftgate.service.backtesting.running import Wish, backtest
 from driftgate.service.settings import load
 
@@ -71,9 +69,7 @@ def telco() -> pd.DataFrame:
 
 def cdnow() -> pd.DataFrame:
     """Customers of CDNOW on the first of each month, active in the 180 days before; churned: no purchase in the 90 days after."""
-    text = gzip.decompress((folder() / "cdnow_master.txt.gz").read_bytes()).decode()
-    bought = pd.read_csv(io.StringIO(text), sep=r"\s+", header=0, names=["customer", "date", "discs", "spent"])
-    bought["date"] = pd.to_datetime(bought["date"].astype(str), format="%Y%m%d")
+    bought = purchases()
     bought = bought[bought["customer"] % EVERY_NTH_CUSTOMER == 0]
     months = pd.date_range("1997-03-01", "1998-04-01", freq="MS")
     return pd.concat([_customers(bought, month) for month in months], ignore_index=True)
@@ -81,22 +77,7 @@ def cdnow() -> pd.DataFrame:
 
 def _customers(bought: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     """Recency, frequency and money of each active customer on that day."""
-    past = bought[bought["date"] < at]
-    ago = (at - past["date"]).dt.days
-    by = past.assign(ago=ago).groupby("customer")
-    rows = pd.DataFrame(
-        {
-            "recency": by["ago"].min(),
-            "age": by["ago"].max(),
-            "orders": by.size(),
-            "discs": by["discs"].sum(),
-            "spent": by["spent"].sum(),
-            "mean_spent": by["spent"].mean(),
-            "largest": by["spent"].max(),
-            "spent_90": past[ago <= 90].groupby("customer")["spent"].sum(),
-            "orders_30": past[ago <= 30].groupby("customer").size(),
-        }
-    ).fillna({"spent_90": 0.0, "orders_30": 0})
+    rows = customers(bought, at)
     rows = rows[rows["recency"] <= ACTIVE_DAYS]
     later = bought[(bought["date"] >= at) & (bought["date"] < at + pd.Timedelta(days=CHURN_DAYS))]
     churned = np.where(rows.index.isin(later["customer"]), "no", "yes")

@@ -54,11 +54,20 @@ def telco() -> Pool:
 
 def cdnow() -> Pool:
     """Customers of CDNOW as they stood in mid-1997: recency, frequency and money over several spans."""
+    return _pool("cdnow", customers(purchases(), CUT).reset_index(drop=True), "spent", None)
+
+
+def purchases() -> pd.DataFrame:
+    """CDNOW's purchases: customer, date, discs, money spent."""
     text = gzip.decompress((folder() / "cdnow_master.txt.gz").read_bytes()).decode()
     bought = pd.read_csv(io.StringIO(text), sep=r"\s+", header=0, names=["customer", "date", "discs", "spent"])
-    bought["date"] = pd.to_datetime(bought["date"].astype(str), format="%Y%m%d")
-    past = bought[bought["date"] < CUT]
-    ago = (CUT - past["date"]).dt.days
+    return bought.assign(date=pd.to_datetime(bought["date"].astype(str), format="%Y%m%d"))
+
+
+def customers(bought: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """Recency, frequency and money of everybody who bought before that day, by customer."""
+    past = bought[bought["date"] < at]
+    ago = (at - past["date"]).dt.days
     by = past.assign(ago=ago).groupby("customer")
     rows = pd.DataFrame(
         {
@@ -73,7 +82,7 @@ def cdnow() -> Pool:
             "orders_30": past[ago <= 30].groupby("customer").size(),
         }
     )
-    return _pool("cdnow", rows.fillna({"spent_90": 0.0, "orders_30": 0}).reset_index(drop=True), "spent", None)
+    return rows.fillna({"spent_90": 0.0, "orders_30": 0})
 
 
 def _pool(name: str, rows: pd.DataFrame, number: str, category: str | None) -> Pool:
