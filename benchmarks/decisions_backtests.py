@@ -1,7 +1,8 @@
 """Backtests of four real streams: the gates beside `never`, `always` and `latest`, with sound candidates and with 20 % broken ones.
 
 Run: `python -m benchmarks.decisions_backtests`; `--streams bank,telco` for some. Every stream is a project with the default policy, and is
-replayed by the code behind `driftgate backtest`. Definitions: docs/discussions/backtests.md. The last line is one JSON object.
+replayed by the code behind `driftgate backtest`. Which candidates are broken, and how, is drawn by five seeds, and their mean counts: with
+one seed, a broken last candidate decides more than any rule. Definitions: docs/discussions/backtests.md. The last line is one JSON object.
 """
 
 import argparse
@@ -26,7 +27,9 @@ from driftgate.service.backtesting.running import Wish, backtest
 from driftgate.service.settings import load
 
 CORRUPT = 0.2
-KEPT = ("mean_loss", "promotions", "corrupted_promoted", "losses", "accuracy", "regretted", "refused")
+SEEDS = range(5)
+KEPT = ("mean_loss", "promotions", "corrupted_promoted", "accuracy", "regretted", "refused")
+OF_EACH_SEED = ("mean_loss", "losses", "corrupted_promoted")
 CHURN_DAYS, ACTIVE_DAYS = 90, 180
 EVERY_NTH_CUSTOMER = 3
 BIKE_KINDS = "{ " + ", ".join(f'{name} = "categorical"' for name in ("hr", "weekday", "weathersit", "holiday", "workingday")) + " }"
@@ -103,32 +106,44 @@ STREAMS = (
 def backtests(
     processes: int = 2, streams: Sequence[str] = (), told: Callable[[str], None] = lambda _: None, keep: Path | None = None
 ) -> dict[str, dict[str, Any]]:
-    """By stream (`bank`, and `bank corrupted` with broken candidates): the policies, each with the keys `KEPT`.
+    """By stream (`bank`, and `bank corrupted` with broken candidates): the policies, each with the keys `KEPT`, means over the seeds.
 
     `keep`: a folder that the projects stay in, so that a run that was stopped goes on.
     """
     names = [stream.name for stream in STREAMS if not streams or stream.name in streams]
-    found: dict[str, dict[str, Any]] = {}
+    documents: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="driftgate-backtests-") as scratch:
-        wanted = [(name, share, keep or Path(scratch)) for name in names for share in (0.0, CORRUPT)]
+        runs = [(0.0, 0), *((CORRUPT, seed) for seed in SEEDS)]
+        wanted = [(name, share, seed, keep or Path(scratch)) for name in names for share, seed in runs]
         with multiprocessing.get_context("spawn").Pool(processes) as workers:
             for name, document in workers.imap(replayed, wanted, chunksize=1):
-                told(f"{name}: {len(document['periods'])} periods")
-                found[name] = {policy: {key: each[key] for key in KEPT} for policy, each in document["policies"].items()}
-                found[name]["policy"]["refusals_by_gate"] = document["policies"]["policy"]["refusals_by_gate"]
+                told(f"{name}, seed {document['seed']}: {len(document['periods'])} periods")
+                documents.setdefault(name, []).append(document)
+    return {name: averaged(each) for name, each in documents.items()}
+
+
+def averaged(documents: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By policy: the mean of each figure over the documents, and `by_seed` what each of them says of `OF_EACH_SEED`."""
+    found: dict[str, dict[str, Any]] = {}
+    for policy in documents[0]["policies"]:
+        every = [document["policies"][policy] for document in documents]
+        found[policy] = {key: None if every[0][key] is None else float(np.mean([each[key] for each in every])) for key in KEPT}
+        found[policy]["by_seed"] = [{key: each[key] for key in OF_EACH_SEED} for each in every]
+    found["policy"]["refusals_by_gate"] = [document["policies"]["policy"]["refusals_by_gate"] for document in documents]
     return found
 
 
-def replayed(asked: tuple[str, float, Path]) -> tuple[str, dict[str, Any]]:
+def replayed(asked: tuple[str, float, int, Path]) -> tuple[str, dict[str, Any]]:
     """The name and the document of one backtest, in a project of its own below the folder."""
-    stream, corrupt, place = next(each for each in STREAMS if each.name == asked[0]), *asked[1:]
+    stream, corrupt, seed, place = next(each for each in STREAMS if each.name == asked[0]), *asked[1:]
     name = f"{stream.name} corrupted" if corrupt else stream.name
-    project = place / name
+    project = place / f"{name} {seed}"
     project.mkdir(parents=True, exist_ok=True)
     stream.rows().to_parquet(project / "rows.parquet", index=False)
     settings = f'[models.{stream.name}]\nsource = {{ path = "rows.parquet" }}\n{stream.settings}'
     (project / "driftgate.toml").write_text(settings, encoding="utf-8")
-    wish = Wish(stream.name, time=stream.time, every=stream.every, delay=stream.delay, lead=stream.first, corrupt=corrupt, watched=False)
+    cut = {"time": stream.time, "every": stream.every, "delay": stream.delay, "lead": stream.first}
+    wish = Wish(stream.name, **cut, corrupt=corrupt, seed=seed, watched=False)
     return name, backtest(load(project), wish, lambda _done, _all: None)
 
 
@@ -142,7 +157,7 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
             accuracy = "" if each["accuracy"] is None else f"{each['accuracy']:.4f}"
             lines.append(
                 f"{stream:<18}{name:<8}{each['mean_loss']:>11.5g}{each['mean_loss'] / best - 1:>+11.2%}{accuracy:>10}"
-                f"{each['promotions']:>10}{each['corrupted_promoted']:>8}{each['regretted']:>11}{each['refused']:>9}"
+                f"{each['promotions']:>10g}{each['corrupted_promoted']:>8g}{each['regretted']:>11g}{each['refused']:>9g}"
             )
     return lines
 

@@ -71,8 +71,10 @@ class ScenarioOutcome:
 
     `growth`: (loss - base loss) / base loss, with one-sided bounds at the simulation's confidence. `worse_than_champion`:
     the candidate's growth minus the champion's on the same rows and perturbation; None where there is no champion or it
-    lacks the feature; `champion_growth`: the champion's own. For regression `loss` is MAE, `rmse` is set and `lift` is not. `problem`:
-    why the version could not score these rows; the loss is then NaN and nothing has bounds.
+    lacks the feature; `champion_growth`: the champion's own. `over_champion_now`: the candidate's loss under the perturbation minus
+    the champion's without it, in units of the loss: below 0, even the drifted candidate loses less than what serves now. For
+    regression `loss` is MAE, `rmse` is set and `lift` is not. `problem`: why the version could not score these rows; the loss is then
+    NaN and nothing has bounds.
     """
 
     scenario: str
@@ -86,6 +88,7 @@ class ScenarioOutcome:
     rmse: float | None = None
     worse_than_champion: Estimate | None = None
     champion_growth: Estimate | None = None
+    over_champion_now: Estimate | None = None
     problem: str | None = None
 
 

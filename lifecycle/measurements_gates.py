@@ -100,6 +100,8 @@ class DataQuality:
     share of missing values; `labels`: by class, the change of its share (regression: the largest gap between the distributions); both
     from train to holdout and from the champion's snapshot, their bounds at 1 - `level` together. `leaks`: by feature, how well it alone
     ranks the holdout's targets: ROC AUC, or of a regression the concordance (1 + Kendall's tau) / 2; their bounds are at 1 - `level` each.
+    `exchanges`: pairs of features that are nearer to each other than to themselves, from train to holdout and from the champion's snapshot,
+    and by how much; their bounds are at 1 - `level` together.
     """
 
     train_rows: int
@@ -113,6 +115,7 @@ class DataQuality:
     leaks: tuple[Measured, ...] = ()
     duplicates_by_chance: float = 0.0
     overlap_by_chance: float = 0.0
+    exchanges: tuple[Measured, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class Policy:
     `margin`: share of the champion's loss that a non-inferior candidate may lose (smaller). `confidence`: of every one-sided bound
     that shows a candidate to be good (larger). `minimum_rows`: fewer judged rows are `undecided` (larger). `floors`: least (or for
     losses, largest) value of a metric. `growth_limit`: largest tolerated relative loss growth at the gated scenarios (smaller);
-    `growth_margin`: how much more than the champion's (smaller). `gated_magnitude`: univariate scale factors up to this one are gated,
+    `growth_margin`: how much more than the champion's (smaller). `forgive_growth`: both are forgiven where the drifted candidate surely
+    loses less than the champion without drift (false). `gated_magnitude`: univariate scale factors up to this one are gated,
     larger ones reported (larger). `best_of`: a candidate must also hold against the best of so many last champions, the present one among
     them (larger). `test_seconds`: time limit of the user's tests. `approval`: a person must approve before anything serves.
 
@@ -37,7 +38,8 @@ class Policy:
     looser). `freshness_auc`: how well these may be told from the snapshot (smaller). `missing_growth`: growth of a feature's share of
     missing values (smaller). `duplicate_share`: of the snapshot's rows, beyond chance (smaller). `overlap_share`: of the holdout's rows,
     beyond chance, or entities that are in train too (smaller). `leak_limit`: how well a single feature may rank the target, from .5 to 1
-    (smaller). `label_change`: of a class's share, or between the distributions of a number (smaller). `replay_errors`: share of the
+    (smaller). `label_change`: of a class's share, or between the distributions of a number (smaller). `exchange_limit`: by
+    how much two features may be nearer to each other than to themselves (smaller). `replay_errors`: share of the
     payloads that the candidate may not take (smaller); `changed_answers`: share that it may answer otherwise (smaller). `latency_ms`: 99th
     percentile of the time for a batch of 64 rows (smaller). `artifact_mb`, `memory_mb`: of the version (smaller). `cost_ratio`: each of the
     three over the champion's (smaller).
@@ -65,6 +67,7 @@ class Policy:
     floors: Mapping[str, float] = field(default_factory=dict)
     growth_limit: float = 0.10
     growth_margin: float = 0.05
+    forgive_growth: bool = True
     gated_magnitude: float = 1.05
     gated_scenarios: tuple[str, ...] = ("moderate",)
     test_seconds: float = 300.0
@@ -82,6 +85,7 @@ class Policy:
     overlap_share: float = 0.25
     leak_limit: float = 0.99
     label_change: float = 0.4
+    exchange_limit: float = 0.3
     replay_errors: float = 0.0
     changed_answers: float = 1.0
     latency_ms: float = 2_000.0

@@ -5,6 +5,7 @@ Two methods. `corrected`: Student's t with Hall's correction for skewness, no re
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -66,10 +67,12 @@ def corrected(value: float, influence: Floats, confidence: float, groups: Groupi
     if groups.count < 2 or not (np.isfinite(value) and np.isfinite(totals).all()):  # noqa: PLR2004 - no variance in one group
         return Estimate(value)
     scale = groups.count / len(influence)
-    spread = float(totals.std(ddof=1))
+    centred = totals - totals.mean()
+    squared = centred * centred
+    spread = float(np.sqrt(squared.sum() / (groups.count - 1)))
     if spread <= 0:
         return Estimate(value, value, value)
-    skewness = float(np.mean((totals - totals.mean()) ** 3)) / spread**3 if groups.count >= FEW_GROUPS else 0.0
+    skewness = float(squared @ centred) / groups.count / spread**3 if groups.count >= FEW_GROUPS else 0.0
     reach = student_quantile(confidence, groups.count - 1) / np.sqrt(groups.count)
     below = max(reach, _inverse_hall(reach, skewness, groups.count))
     above = min(-reach, _inverse_hall(-reach, skewness, groups.count))
@@ -82,6 +85,7 @@ def _inverse_hall(studentised: float, skewness: float, count: int) -> float:
     return float(3.0 / skewness * (np.cbrt(1.0 + skewness * (studentised - skewness / (6.0 * count))) - 1.0))
 
 
+@lru_cache(maxsize=1024)
 def student_quantile(probability: float, degrees: float) -> float:
     """The quantile of Student's t."""
     from scipy.stats import t

@@ -60,7 +60,7 @@ def simulate(
     groups = _groups(holdout, scorer.schema, ordered=ordered)
     outcomes: list[ScenarioOutcome] = []
     for scenario, effect, rival in effects(candidate, champion, scenarios, seed):
-        outcomes.append(_outcome(candidate, scenario, effect, rival, groups, confidence))
+        outcomes.append(_outcome(candidate, champion, scenario, effect, rival, groups, confidence))
         if progress is not None:
             progress(len(outcomes), len(scenarios))
     by_name = {outcome.scenario: outcome for outcome in outcomes}
@@ -122,7 +122,13 @@ def _base(candidate: Side) -> ScenarioOutcome:
 
 
 def _outcome(
-    candidate: Side, scenario: Scenario, effect: Effect | str, rival: Effect | None, groups: Grouping, confidence: float
+    candidate: Side,
+    champion: Side | None,
+    scenario: Scenario,
+    effect: Effect | str,
+    rival: Effect | None,
+    groups: Grouping,
+    confidence: float,
 ) -> ScenarioOutcome:
     touched = scenario.touched(candidate.rows.rows)
     if isinstance(effect, str):
@@ -146,7 +152,16 @@ def _outcome(
         rmse=_rmse(candidate.schema, effect),
         worse_than_champion=worse,
         champion_growth=met,
+        over_champion_now=None if champion is None else _over(candidate, champion, effect, groups, confidence),
     )
+
+
+def _over(candidate: Side, champion: Side, effect: Effect, groups: Grouping, confidence: float) -> Estimate:
+    """The candidate's loss under the perturbation minus the champion's without it."""
+    mean, rival = float(candidate.loss.mean()), float(champion.loss.mean())
+    # The perturbed loss is the base loss times (1 + growth): its influence is that of a product.
+    influence = mean * effect.influence + (1.0 + effect.growth) * (candidate.loss - mean) - (champion.loss - rival)
+    return corrected(effect.mean_loss - rival, influence, confidence, groups)
 
 
 def _lift(candidate: Side, effect: Effect) -> float | None:

@@ -135,23 +135,31 @@ def probability_lift(outputs: Floats, y: Ints, weights: Floats | None = None) ->
     """
     if not len(y) or not np.isfinite(outputs).all():
         return None
-    weight = np.ones(len(y)) if weights is None else weights
     classes = (1,) if outputs.shape[1] == 2 else range(outputs.shape[1])  # noqa: PLR2004 - binary
-    lifts = [_lift(outputs[:, label], (y == label).astype(np.float64), weight) for label in classes]
+    lifts = [_lift(outputs[:, label], (y == label).astype(np.float64), weights) for label in classes]
     defined = [lift for lift in lifts if lift is not None]
     return float(np.mean(defined)) if defined else None
 
 
-def _lift(probability: Floats, outcome: Floats, weight: Floats) -> float | None:
-    total = weight.sum()
+def _lift(probability: Floats, outcome: Floats, weights: Floats | None) -> float | None:
+    weight = np.ones(len(outcome)) if weights is None else weights
+    total = float(weight.sum())
     rate = float(weight @ outcome) / total if total > 0 else 0.0
     if rate <= 0:
         return None
     room = DECILE * total
-    order = np.argsort(-probability, kind="stable")
-    filled = np.cumsum(weight[order])
-    edge = probability[order[min(int(np.searchsorted(filled, room)), len(order) - 1)]]
+    edge = _edge(probability, room, weights)
     above, tied = probability > edge, probability == edge
     rest = room - float(weight[above].sum())
     hits = float(weight[above] @ outcome[above]) + rest * float(weight[tied] @ outcome[tied]) / float(weight[tied].sum())
     return float(hits / room / rate)
+
+
+def _edge(probability: Floats, room: float, weights: Floats | None) -> float:
+    """The probability of the row at which the highest ones fill the room."""
+    last = len(probability) - 1
+    if weights is None:
+        place = min(max(int(np.ceil(room)) - 1, 0), last)
+        return float(np.partition(probability, last - place)[last - place])
+    order = np.argsort(-probability, kind="stable")
+    return float(probability[order[min(int(np.searchsorted(np.cumsum(weights[order]), room)), last)]])

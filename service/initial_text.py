@@ -139,6 +139,7 @@ def _gates(facts: Facts) -> Iterator[str]:
     yield _default(f"floors = {{ {floor} }}", "least value of a metric; of a loss or error, the largest")
     yield _default("growth_limit = 0.1", "how far the loss may grow when features drift a little")
     yield _default("growth_margin = 0.05", "and how much further than the champion's")
+    yield _default("forgive_growth = true", "unless even the drifted version surely loses less than the champion does now")
     yield _default("approval = false", "whether a person must approve, too")
     yield _default('tests = ["tests/gate"]', "your own pytest files; they get the fixture `candidate`")
     yield _default("test_seconds = 300.0")

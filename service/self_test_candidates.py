@@ -20,7 +20,7 @@ SHOULD_BLOCK: Mapping[str, tuple[str, ...]] = {
     "distorted_outputs": ("calibration", "comparison"),
     "a_tenth_of_the_rows": ("comparison", "performance", "calibration", "slices"),
     "broken_segment": ("slices", "comparison"),
-    "swapped_features": ("comparison", "performance", "calibration", "slices"),
+    "swapped_features": ("data_quality", "comparison", "performance", "calibration", "slices"),
     "a_year_old": ("comparison", "performance", "calibration", "slices", "data_quality", "freshness"),
     "constant_output": ("performance", "comparison"),
 }

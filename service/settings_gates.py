@@ -49,6 +49,7 @@ class GatesTable(Table):
     floors: dict[str, float] = Field(default_factory=dict)
     growth_limit: Annotated[float, Field(gt=0)] = 0.10
     growth_margin: Annotated[float, Field(ge=0)] = 0.05
+    forgive_growth: bool = True
     gated_magnitude: Annotated[float, Field(gt=1)] = 1.05
     gated_scenarios: tuple[str, ...] = ("moderate",)
     test_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
@@ -66,6 +67,7 @@ class GatesTable(Table):
     overlap_share: Annotated[float, Field(ge=0, le=1)] = 0.25
     leak_limit: Annotated[float, Field(gt=0.9, le=1)] = 0.99
     label_change: Annotated[float, Field(ge=0, le=1)] = 0.4
+    exchange_limit: Annotated[float, Field(ge=0, le=1)] = 0.3
     replay_errors: Annotated[float, Field(ge=0, le=1)] = 0.0
     changed_answers: Annotated[float, Field(ge=0, le=1)] = 1.0
     latency_ms: Annotated[float, Field(gt=0)] = 2_000.0

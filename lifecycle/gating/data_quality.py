@@ -13,10 +13,11 @@ NAMED = 3
 
 
 def data_quality_gate(found: DataQuality | None, policy: Policy) -> Gate:
-    """Fails where the snapshot repeats itself, shares rows between train and holdout, leaks, loses values or changes its labels too much.
+    """Fails where the snapshot repeats itself, shares rows between train and holdout, leaks, loses values, changes labels or mixes columns.
 
-    Growth of missing values and changes of labels count where they are surely over their limit, a leak where the feature ranks the
-    target above its limit and surely above .9; shares of rows are counted, and may be over what chance gives by as much as their limit.
+    Growth of missing values, changes of labels and exchanged columns count where they are surely over their limit, a leak where the feature
+    ranks the target above its limit and surely above .9; shares of rows are counted, and may be over what chance gives by as much as their
+    limit.
     """
     if found is None:
         return unmeasured("data_quality")
@@ -24,7 +25,7 @@ def data_quality_gate(found: DataQuality | None, policy: Policy) -> Gate:
     stale = stale_limits({"refusal_level": policy.refusal_level}, {"refusal_level": found.level})
     if stale:
         return Gate("data_quality", Verdict.UNDECIDED, (stale,), measured, limit)
-    findings = [*_shares(found, policy), *_changes(found, policy), *_leaks(found, policy)]
+    findings = [*_shares(found, policy), *_changes(found, policy), *_leaks(found, policy), *_exchanges(found, policy)]
     blocking = tuple(reason for verdict, reason in findings if verdict.blocks)
     return Gate(
         "data_quality", combined([Verdict.PASS, *(verdict for verdict, _ in findings)]), blocking or _passed(found, policy), measured, limit
@@ -81,6 +82,22 @@ def _leaks(found: DataQuality, policy: Policy) -> Iterator[tuple[Verdict, str]]:
             yield Verdict.FAIL, _suspect(each, policy)
 
 
+def _exchanges(found: DataQuality, policy: Policy) -> Iterator[tuple[Verdict, str]]:
+    if not finite(policy.exchange_limit):
+        yield Verdict.UNDECIDED, "exchange_limit is no number"
+    for each in found.exchanges:
+        if not finite(each.estimate.value):
+            yield Verdict.UNDECIDED, f"whether {each.name} changed places from {each.against} cannot be told"
+        elif each.estimate.lower is not None and each.estimate.lower > policy.exchange_limit:
+            nearer = (
+                f"they are nearer to each other than to themselves by {each.estimate.value:.2f} of 1, surely over {policy.exchange_limit:g}"
+            )
+            yield (
+                Verdict.FAIL,
+                f"{each.name} seem to have changed places from {each.against}: {nearer}. Were the columns of a file mixed up?",
+            )
+
+
 def _suspect(leak: Measured, policy: Policy) -> str:
     found = f"{leak.name} alone ranks the holdout's {leak.against} at {leak.estimate.value:.4g} of 1, limit {policy.leak_limit:g}"
     return f"{found}: is it known only afterwards, or copied from the target? Then drop it; else raise gates.leak_limit"
@@ -93,13 +110,18 @@ def _numbers(found: DataQuality, policy: Policy) -> tuple[dict[str, Number], dic
     }  # fmt: skip
     if found.entity_overlap is not None:
         measured["entity_overlap"] = found.entity_overlap
-    for name, values in (("missing_growth", found.missing), ("label_change", found.labels), ("leak", found.leaks)):
+    for name, values in (
+        ("missing_growth", found.missing),
+        ("label_change", found.labels),
+        ("leak", found.leaks),
+        ("exchange", found.exchanges),
+    ):
         worst = max(values, key=_value, default=None)
         if worst is not None:
             measured |= {name: worst.estimate.value, f"{name}_lower": worst.estimate.lower, f"{name}_of": worst.name}
     limit: dict[str, Number] = {
         "duplicates": policy.duplicate_share, "overlap": policy.overlap_share, "missing_growth": policy.missing_growth,
-        "label_change": policy.label_change, "leak": policy.leak_limit, "level": policy.refusal_level,
+        "label_change": policy.label_change, "leak": policy.leak_limit, "exchange": policy.exchange_limit, "level": policy.refusal_level,
     }  # fmt: skip
     return measured, limit
 

@@ -9,7 +9,11 @@ from driftgate.lifecycle.verdicts import Gate, Number, Verdict, combined
 
 
 def degradation_gate(degradation: Degradation | None, policy: Policy) -> Gate:
-    """Loss growth under the gated scenarios stays within the limit, and within a margin of the champion's."""
+    """Loss growth under the gated scenarios stays within the limit, and within a margin of the champion's.
+
+    A scenario that the drifted candidate surely comes out of with a lower loss than the champion has without any drift is forgiven: keeping
+    the champion would cost more than the drift.
+    """
     if degradation is None:
         return unmeasured("degradation")
     gated = [outcome for outcome in degradation.scenarios if _is_gated(outcome, policy)]
@@ -25,10 +29,14 @@ def degradation_gate(degradation: Degradation | None, policy: Policy) -> Gate:
         return Gate("degradation", Verdict.UNDECIDED, (reason,), {**measured, "rows": degradation.rows}, limit)
     if degradation.confidence < policy.confidence:
         return Gate("degradation", Verdict.UNDECIDED, (too_weak(degradation.confidence, policy),), measured, limit)
-    findings = [finding for outcome in gated for finding in _scenario_findings(outcome, degradation.loss, policy)]
-    blocking = tuple(reason for verdict, reason in findings if verdict.blocks)
-    passed = f"{degradation.loss} grows by at most {policy.growth_limit:.0%} in all {len(gated)} gated scenarios"
-    return Gate("degradation", combined(verdict for verdict, _ in findings), blocking or (passed,), measured, limit)
+    found = {outcome.scenario: _scenario_findings(outcome, degradation.loss, policy) for outcome in gated}
+    forgiven = {outcome.scenario: words for outcome in gated if (words := _forgiven(outcome, found[outcome.scenario], policy))}
+    standing = [finding for name, findings in found.items() if name not in forgiven for finding in findings]
+    blocking = tuple(reason for verdict, reason in standing if verdict.blocks)
+    held = len(gated) - len(forgiven)
+    passed = f"{degradation.loss} grows by at most {policy.growth_limit:.0%} in {'all ' if not forgiven else ''}{held} gated scenarios"
+    verdict = combined([Verdict.PASS, *(verdict for verdict, _ in standing)])
+    return Gate("degradation", verdict, blocking or (passed, *forgiven.values()), measured, limit)
 
 
 def _numbers(gated: Sequence[ScenarioOutcome], degradation: Degradation) -> dict[str, Number]:
@@ -62,6 +70,17 @@ def _scenario_findings(outcome: ScenarioOutcome, loss: str, policy: Policy) -> l
         (verdict, f"{outcome.scenario}: growth over the champion's {over.value:+.1%}, bounds {bounds}, {relation} {margin:.0%}")
     )
     return findings
+
+
+def _forgiven(outcome: ScenarioOutcome, findings: Sequence[tuple[Verdict, str]], policy: Policy) -> str | None:
+    """Why what speaks against the scenario does not count; None where it does, or nothing speaks against it."""
+    now = outcome.over_champion_now
+    if not policy.forgive_growth or now is None or now.upper is None or not any(verdict.blocks for verdict, _ in findings):
+        return None
+    if not finite(outcome.growth.value, now.value, now.upper) or now.upper >= 0:
+        return None
+    less = f"the loss is surely {number(-now.upper)} below the champion's without any drift"
+    return f"{outcome.scenario}: grows by {outcome.growth.value:.1%}, and still {less}"
 
 
 def _growth_finding(outcome: ScenarioOutcome, loss: str, limit: float) -> tuple[Verdict, str]:

@@ -38,6 +38,7 @@ def _outcome(document: Mapping[str, Any]) -> ScenarioOutcome:
         rmse=_maybe(document["rmse"]),
         worse_than_champion=_estimated(document["worse_than_champion"]),
         champion_growth=_estimated(document["champion_growth"]),
+        over_champion_now=_estimated(document.get("over_champion_now")),
         problem=document["problem"],
     )
 

@@ -1,4 +1,4 @@
-"""What is wrong with a snapshot: rows that repeat, rows on both sides of the split, values and labels that change, features that leak."""
+"""What is wrong with a snapshot: rows that repeat or cross the split, values and labels that change, features that leak or are mixed up."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -12,10 +12,9 @@ from driftgate.lifecycle.schema import Schema, Task
 from driftgate.lifecycle.verdicts import Estimate
 from driftgate.reports.bounds import grouping
 from driftgate.reports.comparison import as_text, identifying, row_hashes
-from driftgate.reports.gates import leaks
+from driftgate.reports.gates import distances, exchanges, leaks
 from driftgate.reports.live.bounding import Bounding, difference, share
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 Side: TypeAlias = tuple[str, pd.DataFrame, pd.DataFrame]
@@ -40,8 +39,8 @@ def measure(
     Rows are equal where features, target, entity and time are. What chance gives: the same counts in rows whose values are drawn
     anew, column by column, given the one in the column before where that has at most 20, and always by the same seed. It is too little
     where columns that stand apart hang together. Changes: a difference of shares with bounds from both sides' exact ones (Zou
-    and Donner 2008), by entity where entities repeat; of a number's distribution the Kolmogorov-Smirnov distance, less what both samples
-    may be off (Dvoretzky, Kiefer and Wolfowitz 1956 with Massart's constant, 1990). Bonferroni over all of them.
+    and Donner 2008), by entity where entities repeat; of a number's distribution the Kolmogorov-Smirnov distance
+    (`distances.numbers`). Bonferroni over all of them.
     """
     both = pd.concat([train, holdout], ignore_index=True)
     sides: list[Side] = [("train to holdout", train, holdout)]
@@ -63,6 +62,7 @@ def measure(
         missing=tuple(_missing(name, side, schema, confidence) for name, side in compared),
         labels=tuple(change for side in sides for change in _labels(side, schema, confidence)),
         leaks=leaks.measure(schema, train, holdout, 1.0 - level),
+        exchanges=exchanges.measure(schema, sides, level),
         duplicates_by_chance=chance[0],
         overlap_by_chance=chance[1],
     )
@@ -115,7 +115,7 @@ def _labels(side: Side, schema: Schema, confidence: float) -> Iterator[Measured]
     if any(schema.target not in rows.columns for rows in (before, now)):
         return
     if schema.task is Task.REGRESSION:
-        yield Measured(schema.target, words, _distance(before[schema.target], now[schema.target], confidence))
+        yield Measured(schema.target, words, distances.numbers(before[schema.target], now[schema.target], confidence))
         return
     old, new = as_text(before[schema.target]), as_text(now[schema.target])
     for label in schema.classes:
@@ -128,19 +128,3 @@ def _either_way(grown: Estimate) -> Estimate:
     if grown.value >= 0:
         return grown
     return Estimate(-grown.value, None if grown.upper is None else -grown.upper, None if grown.lower is None else -grown.lower)
-
-
-def _distance(before: Any, now: Any, confidence: float) -> Estimate:
-    sides = [np.sort(np.asarray(pd.to_numeric(side, errors="coerce"), dtype=np.float64)) for side in (before, now)]
-    old, new = (side[np.isfinite(side)] for side in sides)
-    if not (len(old) and len(new)):
-        return Estimate(float("nan"))
-    places = np.concatenate([old, new])
-    gaps = np.searchsorted(old, places, side="right") / len(old) - np.searchsorted(new, places, side="right") / len(new)
-    value = float(np.abs(gaps).max())
-    reach = _reach([len(old), len(new)], confidence)
-    return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
-
-
-def _reach(sizes: Sequence[int], confidence: float) -> float:
-    return float(sum(np.sqrt(np.log(2.0 * len(sizes) / (1.0 - confidence)) / (2.0 * size)) for size in sizes))

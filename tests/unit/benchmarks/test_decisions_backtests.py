@@ -1,8 +1,10 @@
 """The streams of the backtest benchmark, and its table."""
 
+from typing import Any
+
 import pandas as pd
 
-from benchmarks.decisions_backtests import _customers, table
+from benchmarks.decisions_backtests import _customers, averaged, table
 
 
 def _bought(*purchases: tuple[int, str, float]) -> pd.DataFrame:
@@ -39,3 +41,20 @@ def test_the_table_holds_each_policy_against_the_best_of_the_simple_ones() -> No
     lines = table({"bank": {name: {"mean_loss": loss, **counts} for name, loss in losses.items()}})
 
     assert [line.split()[3] for line in lines[1:]] == ["+100.00%", "+0.00%", "+50.00%", "-10.00%"]
+
+
+def test_figures_are_means_over_the_seeds_and_each_seed_is_told() -> None:
+    def document(loss: float, broken: int, accuracy: float | None = 0.5) -> dict[str, Any]:
+        counts = {"promotions": 2, "corrupted_promoted": broken, "regretted": 0, "refused": 1, "accuracy": accuracy}
+        return {
+            "policies": {name: {"mean_loss": loss, "losses": [loss], "refusals_by_gate": {}, **counts} for name in ("always", "policy")}
+        }
+
+    found = averaged([document(1.0, 0), document(2.0, 1)])["policy"]
+
+    assert (found["mean_loss"], found["corrupted_promoted"], found["promotions"], found["accuracy"]) == (1.5, 0.5, 2.0, 0.5)
+    assert found["by_seed"] == [
+        {"mean_loss": 1.0, "losses": [1.0], "corrupted_promoted": 0},
+        {"mean_loss": 2.0, "losses": [2.0], "corrupted_promoted": 1},
+    ]
+    assert averaged([document(1.0, 0, None)])["always"]["accuracy"] is None

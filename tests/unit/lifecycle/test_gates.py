@@ -314,6 +314,40 @@ class TestDegradation:
 
         assert degradation_gate(degradation, Policy(growth_margin=0.05)).verdict is verdict
 
+    @pytest.mark.parametrize(
+        ("now", "verdict"),
+        [
+            (Estimate(-0.2, -0.3, -0.01), Verdict.PASS),
+            (Estimate(-0.2, -0.3, 0.0), Verdict.FAIL),
+            (Estimate(-0.2), Verdict.FAIL),
+            (Estimate(math.nan, math.nan, -0.01), Verdict.FAIL),
+            (Estimate(-0.2, -0.3, math.nan), Verdict.FAIL),
+            (None, Verdict.FAIL),
+        ],
+    )
+    def test_growth_is_forgiven_where_the_drifted_candidate_surely_beats_the_champion_of_now(
+        self, now: Estimate | None, verdict: Verdict
+    ) -> None:
+        fragile = a_scenario(upper=0.5, worse_than_champion=Estimate(0.3, 0.2, 0.4), over_champion_now=now)
+        degradation = passing_degradation(fragile, a_scenario("moderate", kind="multivariate"))
+
+        gate = degradation_gate(degradation, POLICY)
+
+        assert gate.verdict is verdict
+        assert degradation_gate(degradation, Policy(forgive_growth=False)).verdict is Verdict.FAIL
+        if verdict is Verdict.PASS:
+            assert gate.reasons == (
+                "log_loss grows by at most 10% in 1 gated scenarios",
+                "score x1.05: grows by 2.0%, and still the loss is surely 0.01 below the champion's without any drift",
+            )
+
+    def test_growth_that_is_no_number_is_not_forgiven(self) -> None:
+        unscored = a_scenario(growth=Estimate(math.nan), loss=math.nan, over_champion_now=Estimate(-0.2, -0.3, -0.1))
+
+        gate = degradation_gate(passing_degradation(unscored, a_scenario("moderate", kind="multivariate")), POLICY)
+
+        assert gate.verdict is Verdict.UNDECIDED
+
     def test_a_scenario_that_the_version_cannot_score_is_undecided_and_says_why(self) -> None:
         unscored = a_scenario(growth=Estimate(math.nan), loss=math.nan, problem="the estimator raised ValueError")
 

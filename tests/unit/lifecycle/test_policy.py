@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from driftgate.lifecycle.gates import Evidence, judge, verdict_over
-from driftgate.lifecycle.measurements import Comparison, Degradation, Performance
+from driftgate.lifecycle.measurements import Comparison, Degradation, Performance, ScenarioOutcome
 from driftgate.lifecycle.measurements_former import FormerChampion
 from driftgate.lifecycle.measurements_gates import Cost, DataQuality, Footprint, Freshness, HoldoutCalibration, Measured, Replay, Slices
 from driftgate.lifecycle.measurements_live import Beyond, Calibration
@@ -94,11 +94,13 @@ def comparisons(draw: st.DrawFn) -> Comparison:
 @st.composite
 def degradations(draw: st.DrawFn) -> Degradation:
     over = st.none() | estimates(-0.1, 0.2)
-    moderate = a_scenario("moderate", kind="multivariate", growth=draw(estimates(-0.1, 0.3)), worse_than_champion=draw(over))
-    scaled = [
-        a_scenario(f"score x{magnitude}", magnitude=magnitude, growth=draw(estimates(-0.1, 0.3)), worse_than_champion=draw(over))
-        for magnitude in (1.01, 1.05, 1.10)
-    ]
+
+    def one(name: str, **changes: Any) -> ScenarioOutcome:
+        growth, worse, now = draw(estimates(-0.1, 0.3)), draw(over), draw(over)
+        return a_scenario(name, growth=growth, worse_than_champion=worse, over_champion_now=now, **changes)
+
+    moderate = one("moderate", kind="multivariate")
+    scaled = [one(f"score x{magnitude}", magnitude=magnitude) for magnitude in (1.01, 1.05, 1.10)]
     return passing_degradation(moderate, *scaled, rows=draw(st.integers(0, 500)), confidence=draw(CONFIDENCES))
 
 
@@ -200,6 +202,8 @@ LIMITS: dict[str, tuple[st.SearchStrategy[Any], bool]] = {
     "overlap_share": (SHARES, True),
     "leak_limit": (st.sampled_from([0.91, 0.95, 0.99, 1.0]), True),
     "label_change": (SHARES, True),
+    "exchange_limit": (SHARES, True),
+    "forgive_growth": (st.booleans(), True),
     "replay_errors": (SHARES, True),
     "changed_answers": (SHARES, True),
     "latency_ms": (st.sampled_from([10.0, 100.0, 1_000.0]), True),

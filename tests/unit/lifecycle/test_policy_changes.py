@@ -28,7 +28,7 @@ LOOSER: list[dict[str, Any]] = [
     {"approval_days": 8}, {"approval_days": None}, {"cooldown_days": 1.0}, {"promotion_windows": ()}, {"spend_level": False},
     {"promotion_windows": ("Mon-Sat 09:00-17:00",)}, {"promotion_windows": ("Sun 09:00-10:00",)}, {"time_zone": "Asia/Tokyo"},
     {"tests": ("tests/gate",)}, {"margin": float("nan")}, {"confidence": float("nan")},
-    {"recent_rows": 1_999}, {"recent_rows": 2_001},
+    {"exchange_limit": 0.4}, {"recent_rows": 1_999}, {"recent_rows": 2_001},
     {"rollout_stages": ()}, {"rollout_stages": (0.05, 1.0)}, {"rollout_stages": (0.05, 0.3, 1.0)}, {"rollout_minutes": 59.0},
     {"rollout_rows": 499}, {"rollout_level": 0.01}, {"rollout_errors": 0.02}, {"rollout_latency": 3.0}, {"rollout_outputs": 0.3},
     {"rollout_patience_hours": 100.0}, {"rollout_watch_hours": 1.0},
@@ -39,6 +39,7 @@ STRICTER: list[dict[str, Any]] = [
     {"test_seconds": 60.0}, {"approval_days": 1}, {"cooldown_days": 3.0}, {"promotion_windows": ("Tue-Thu 10:00-12:00", "Fri 09:00-10:00")},
     {"rollout_stages": (0.05, 0.25, 0.5, 1.0)}, {"rollout_minutes": 61.0}, {"rollout_level": 0.1}, {"rollout_watch_hours": 48.0},
     {"tests": ("tests/gate", "tests/more", "tests/third")}, {"tests": ("tests/more", "tests/gate")},
+    {"forgive_growth": False}, {"exchange_limit": 0.2},
 ]  # fmt: skip
 
 

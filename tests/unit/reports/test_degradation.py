@@ -1,10 +1,14 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from driftgate.lifecycle.schema import Column, ColumnKind, Task
 from driftgate.reports import losses
-from driftgate.reports.degradation import simulate
+from driftgate.reports.bounds import grouping
+from driftgate.reports.degradation import _over, simulate
+from driftgate.reports.effects import Effect
 from driftgate.reports.importance import importances
 from driftgate.reports.scenarios import Kind, Scenario, standard
 from tests.unit.reports.models import CountingScorer, mixed_rows, mixed_schema, outputs_of, truth_of
@@ -95,6 +99,35 @@ def test_against_itself_a_version_is_not_worse():
     found = envelope(champion_scorer=CountingScorer(mixed_schema()))
 
     assert all((one.worse_than_champion.value, one.worse_than_champion.upper) == (0.0, 0.0) for one in found.scenarios)
+
+
+def test_what_the_drifted_candidate_loses_over_the_champion_of_now_is_the_difference_of_means_with_bounds():
+    schema = mixed_schema()
+    weak = CountingScorer(schema, lambda frame: np.full((len(frame), 2), 0.5))
+
+    found = envelope(champion_scorer=weak)
+
+    for one in found.scenarios:
+        now = one.over_champion_now
+        assert now.value == pytest.approx(one.loss - np.log(2.0))
+        assert now.lower < now.value < now.upper
+    # Without drift the difference is that of two means over the same rows, and its bound the t interval's, up to skewness.
+    nothing = [one for one in found.scenarios if one.growth.value == 0.0 and one.growth.upper == 0.0]
+    assert all(one.over_champion_now.value == pytest.approx(found.base.loss - np.log(2.0)) for one in nothing)
+    assert all(one.over_champion_now is None for one in envelope().scenarios)
+
+
+def test_the_drifted_candidate_beats_a_constant_surely_as_often_as_is_promised():
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(200):
+        before, after = rng.gamma(0.3, 1.0, 300), rng.gamma(0.3, 1.1, 300)
+        rival = rng.gamma(0.3, 1.0, 300)
+        growth = after.mean() / before.mean() - 1.0
+        influence = (after - after.mean() - (1.0 + growth) * (before - before.mean())) / before.mean()
+        sides = (SimpleNamespace(loss=before), SimpleNamespace(loss=rival), Effect(before, None, after.mean(), 0.0, growth, influence))
+        wrong += _over(*sides, grouping(300), 0.95).upper < 0.3 * 1.1 - 0.3
+    assert wrong <= 18
 
 
 def test_a_champion_without_the_feature_is_not_compared_on_it():

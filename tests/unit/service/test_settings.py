@@ -87,6 +87,7 @@ def test_every_model_key_reaches_plan_and_policy(loaded, tmp_path):
         floors = { roc_auc = 0.7, log_loss = 0.6 }
         growth_limit = 0.2
         growth_margin = 0.1
+        forgive_growth = false
         gated_magnitude = 1.1
         gated_scenarios = ["strong", "mine"]
         test_seconds = 60
@@ -124,6 +125,7 @@ def test_every_model_key_reaches_plan_and_policy(loaded, tmp_path):
         {"roc_auc": 0.7, "log_loss": 0.6},
         0.2,
         0.1,
+        False,
         1.1,
         ("strong", "mine"),
         60.0,

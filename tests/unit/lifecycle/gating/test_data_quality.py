@@ -44,7 +44,7 @@ def test_a_share_may_be_over_what_chance_gives_by_its_limit(name, limit):
     assert verdict(**{f"{name}_by_chance": math.nan}) is Verdict.UNDECIDED
 
 
-@pytest.mark.parametrize(("name", "limit"), [("missing", 0.25), ("labels", 0.4)])
+@pytest.mark.parametrize(("name", "limit"), [("missing", 0.25), ("labels", 0.4), ("exchanges", 0.3)])
 def test_a_change_that_is_surely_over_its_limit_fails(name, limit):
     assert verdict(**{name: about("score", limit + 0.2, limit + 0.01)}) is Verdict.FAIL
     assert verdict(**{name: about("score", limit + 0.2, limit)}) is Verdict.PASS
@@ -64,13 +64,22 @@ def test_a_strong_feature_and_one_that_may_be_by_chance_pass(value, lower):
     assert verdict(leaks=about("refund", value, lower)) is Verdict.PASS
 
 
+def test_columns_that_changed_places_are_named():
+    gate = data_quality_gate(passing_data_quality(exchanges=about("age and score", 0.8, 0.6)), POLICY)
+
+    assert gate.reasons[0].startswith("age and score seem to have changed places from train to holdout")
+    assert (gate.measured["exchange"], gate.measured["exchange_lower"], gate.measured["exchange_of"]) == (0.8, 0.6, "age and score")
+
+
 def test_every_problem_is_a_reason():
     gate = data_quality_gate(passing_data_quality(duplicates=0.9, overlap=0.9), POLICY)
 
     assert len(gate.reasons) == 2
 
 
-@pytest.mark.parametrize("name", ["duplicate_share", "overlap_share", "missing_growth", "label_change", "leak_limit", "refusal_level"])
+@pytest.mark.parametrize(
+    "name", ["duplicate_share", "overlap_share", "missing_growth", "label_change", "leak_limit", "exchange_limit", "refusal_level"]
+)
 def test_a_limit_that_is_no_number_never_passes(name):
     assert verdict(Policy(**{name: math.nan})) is Verdict.UNDECIDED
 

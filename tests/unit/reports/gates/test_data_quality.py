@@ -176,6 +176,61 @@ def test_a_feature_that_was_all_missing_in_train_ranks_nothing():
     assert {each.name: each.estimate.value for each in found.leaks}["age"] == 0.5
 
 
+def shifted(frame, by):
+    return frame.assign(age=frame["age"] + by)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_columns_that_changed_places_in_train_are_found_and_refused(task):
+    train, _ = sides(task)
+
+    found = measured(task, train=train.assign(age=train["score"], score=train["age"]))
+
+    pair = found.exchanges[0]
+    assert (pair.name, pair.against) == ("age and score", "train to holdout")
+    assert 0.3 < pair.estimate.lower < pair.estimate.value <= pair.estimate.upper <= 1.0
+    gate = data_quality_gate(found, Policy())
+    assert gate.verdict is Verdict.FAIL
+    assert any("age and score seem to have changed places" in reason for reason in gate.reasons)
+
+
+def test_columns_that_changed_places_since_the_champions_snapshot_are_found():
+    train, holdout = sides()
+    turned = [side.assign(age=side["score"], score=side["age"]) for side in (train, holdout)]
+
+    found = measured(train=turned[0], holdout=turned[1], champion=3, champion_rows=train)
+
+    assert [(each.name, each.against) for each in found.exchanges] == [("age and score", "version 3's snapshot")]
+
+
+def test_categories_that_changed_places_are_found():
+    schema = mixed_schema()
+    more = Schema(
+        schema.task, schema.target, (*schema.columns, Column("channel", ColumnKind.CATEGORICAL, levels=("web", "shop"))), schema.classes
+    )
+    train, holdout = (side.assign(channel=np.where(np.arange(len(side)) % 3 == 0, "web", "shop")) for side in sides())
+
+    found = measured(train=train.assign(plan=train["channel"], channel=train["plan"]), holdout=holdout, schema=more)
+
+    assert [each.name for each in found.exchanges] == ["plan and channel"]
+    assert found.exchanges[0].estimate.lower > 0.3
+
+
+@pytest.mark.parametrize("by", [0.0, 1.0, 1_000.0])
+def test_a_column_that_drifts_by_itself_has_not_changed_places(by):
+    train, holdout = sides()
+
+    assert not measured(train=shifted(train, by), holdout=holdout).exchanges
+
+
+def test_columns_of_one_distribution_cannot_be_told_to_have_changed_places():
+    train, holdout = (side.assign(score=side["age"].sample(frac=1.0, random_state=3).to_numpy()) for side in sides())
+
+    found = measured(train=train.assign(age=train["score"], score=train["age"]), holdout=holdout)
+
+    assert data_quality_gate(found, Policy()).measured.get("exchange_lower", 0.0) <= 0.0
+
+
 def test_a_handful_of_rows_tells_nothing_of_leaks():
     train, holdout = sides()
 
