@@ -5,10 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import make_url
 
@@ -21,8 +19,8 @@ from driftgate.service.settings import load
 from driftgate.service.work import run_promotion, run_retrain
 from tests.databases import scratch_url
 from tests.e2e.projects import SETTINGS, small_project
-from tests.e2e.services import PATIENCE, free_port
 from tests.e2e.test_killed_worker import STEPS
+from tests.e2e.tracking import Tracking, tracking_server
 from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.slow
@@ -41,37 +39,6 @@ Moment = tuple[str, int]
 # Each step with which of its name it is. Whether the later version is the champion or the candidate moves some of those that read.
 TAKEN: list[Moment] = [(step, STEPS[: n + 1].count(step)) for n, step in enumerate(STEPS) if step.split(".")[1] not in OFF]
 POINT, DECIDE = ("registry.point_champion", 1), ("ledger.append", 2)
-
-
-class Tracking:
-    """An MLflow server of its own, which can be killed and started again on the same store."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [
-            sys.executable, "-P", "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.folder / 'tracking.db'}",
-            "--artifacts-destination", str(self.folder / "artifacts"), "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-        ]  # fmt: skip
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self.folder / "mlflow.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                if httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=5).is_success:
-                    return
-            except httpx.TransportError:
-                assert time.monotonic() < deadline, (self.folder / "mlflow.log").read_text()[-2000:]
-                time.sleep(0.1)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            os.killpg(self.process.pid, 9)
-            self.process.wait(60)
-            self.process = None
 
 
 class Town:
@@ -135,7 +102,7 @@ class Town:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("outages")
-    with scratch_url("postgres", folder) as url, _tracking(folder) as tracking:
+    with scratch_url("postgres", folder) as url, tracking_server(folder) as tracking:
         address = make_url(url)
         with TcpProxy(str(address.host), address.port or 5432) as proxy:
             through = address.set(port=proxy.port).render_as_string(hide_password=False)
@@ -157,16 +124,6 @@ def _two_versions(project: Path) -> None:
         assert run_promotion(app, promoting.request(wish, app.ledger).id, policy)["state"] == "promoted"
     finally:
         parts.close()
-
-
-@contextmanager
-def _tracking(folder: Path) -> Iterator[Tracking]:
-    tracking = Tracking(folder)
-    try:
-        tracking.start()
-        yield tracking
-    finally:
-        tracking.kill()
 
 
 @pytest.mark.parametrize("moment", [each for each in TAKEN if not each[0].startswith("ledger.")] if SOAK else [POINT])
