@@ -79,7 +79,7 @@ bench: install peers  ## Every benchmark; each prints its ratios and one JSON li
 	$(BIN)/python -m benchmarks.year
 
 soak: install  ## Heavy fault and fuzz runs, at full counts
-	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	DRIFTGATE_SOAK=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lock: install  ## Pins every dependency anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --group dev pyproject.toml --output-file requirements.txt
