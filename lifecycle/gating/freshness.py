@@ -13,7 +13,8 @@ def freshness_gate(found: Freshness | None, policy: Policy) -> Gate:
     """Fails where the newest payloads can surely be told from the snapshot better than the limit, and better than from the champion's.
 
     A short time always differs from a long one, in whatever column moves with the calendar. The champion's snapshot, on the same payloads,
-    says how much of that a version must be allowed; without a champion the snapshot's own newest rows do.
+    says how much of that a version must be allowed; without a champion the snapshot's own newest rows do. Both are measured, so the lower
+    bound of the one is held against the upper bound of the other.
     """
     if found is None:
         return unmeasured("freshness")
@@ -36,9 +37,10 @@ def freshness_gate(found: Freshness | None, policy: Policy) -> Gate:
     words = f"the newest {found.rows} payloads are told from the snapshot with ROC AUC {auc.value:.3g} (surely over {auc.lower:.3g})"
     if auc.lower <= policy.freshness_auc:
         return Gate("freshness", Verdict.PASS, (f"{words}; the limit is {policy.freshness_auc:g}",), measured, limit)
-    if usual is not None and finite(usual.value) and auc.lower <= usual.value:
+    most = None if usual is None or not finite(usual.value) else usual.value if usual.upper is None else usual.upper
+    if most is not None and auc.lower <= most:
         than = f"from version {found.champion}'s" if found.champion_auc else "its own newest rows from the rest of it"
-        said = f"{words}, over {policy.freshness_auc:g}, but not surely better than {than} ({usual.value:.3g})"
+        said = f"{words}, over {policy.freshness_auc:g}, but not surely better than {than} (at most {most:.3g})"
         return Gate("freshness", Verdict.PASS, (said,), measured, limit)
     features = ", ".join(column.name for column in found.shift.columns[:NAMED])
     said = f"{words}, over the limit of {policy.freshness_auc:g}, most by {features}: retrain on rows like those that are asked now"

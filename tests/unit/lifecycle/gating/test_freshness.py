@@ -48,11 +48,14 @@ def test_a_lower_bound_on_the_limit_passes():
 def test_what_is_usual_is_allowed(usual):
     assert verdict(shift=STALE, **{usual: Estimate(0.96)}) is Verdict.PASS
     assert verdict(shift=STALE, **{usual: Estimate(0.94)}) is Verdict.FAIL
+    assert verdict(shift=STALE, **{usual: Estimate(0.94, 0.93, 0.95)}) is Verdict.PASS
+    assert verdict(shift=STALE, **{usual: Estimate(0.94, 0.93, 0.949)}) is Verdict.FAIL
 
 
 @pytest.mark.parametrize("usual", ["champion_auc", "own_auc"])
 def test_what_is_usual_and_no_number_allows_nothing(usual):
     assert verdict(shift=STALE, **{usual: Estimate(math.nan)}) is Verdict.FAIL
+    assert verdict(shift=STALE, **{usual: Estimate(0.94, 0.93, math.nan)}) is Verdict.FAIL
 
 
 @pytest.mark.parametrize("auc", [Estimate(0.6), Estimate(0.6, math.nan), Estimate(math.nan, 0.5)])
