@@ -41,7 +41,10 @@ def linked(description: str, words: str) -> str:
 
     Words that do not fit beside what people wrote are left out: their text is never cut.
     """
-    theirs = OURS.sub("", description)
+    theirs, found = OURS.subn("", description)
+    while found:
+        # A pair within a pair leaves a pair.
+        theirs, found = OURS.subn("", theirs)
     block = f"{START}\n{words.replace(START, '').replace(END, '')}\n{END}"
     told = f"{theirs}\n\n{block}" if theirs else block
     return told if len(told) <= LONGEST else theirs

@@ -29,6 +29,7 @@ def test_text_around_our_part_stays():
 @given(st.lists(st.sampled_from([START, END, "theirs", "\n"]), max_size=6).map("".join), st.sampled_from(["words", START, f"{END}x"]))
 @example(f"{START}theirs", "words")
 @example(f"theirs{END}", "words")
+@example(f"{START}{START}{END}{END}", "words")
 def test_whatever_became_of_the_markers_no_text_outside_of_a_pair_is_lost_and_repeats_settle(theirs, words):
     once = linked(theirs, words)
 
