@@ -284,6 +284,7 @@ def main() -> None:
         from benchmarks import decisions_backtests
 
         answer["backtests"] = decisions_backtests.backtests(asked.processes)
+        print("\n".join(decisions_backtests.table(answer["backtests"])))
     print(json.dumps(answer))
 
 

@@ -3,13 +3,14 @@
 from benchmarks.alarms import with_second
 
 
-def _row(drift: str, over_best: float) -> dict[str, object]:
-    return {"pool": "bank", "window": 50, "drift": drift, "over_best": over_best}
+def _row(window: int, drift: str, over_best: float) -> dict[str, object]:
+    return {"pool": "bank", "window": window, "drift": drift, "over_best": over_best}
 
 
-def test_only_what_was_behind_is_taken_from_the_second_measurement() -> None:
-    first = [_row("scale", 0.2), _row("mean", -0.06), _row("missing", -0.05)]
-    second = [_row("scale", -0.9), _row("mean", -0.02), _row("missing", -0.9)]
+def test_a_window_that_was_measured_again_counts_as_it_came_out_then() -> None:
+    other = _row(50, "scale", 0.2)
+    first = [other, _row(100, "mean", -0.06), _row(100, "scale", 0.3)]
+    second = [_row(100, "mean", -0.02), _row(100, "scale", -0.07)]
 
-    assert with_second(first, second) == [_row("scale", 0.2), _row("mean", -0.02), _row("missing", -0.05)]
-    assert with_second(first[:1], []) == first[:1]
+    assert with_second(first, second) == [other, *second]
+    assert with_second(first, []) == first
