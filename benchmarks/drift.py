@@ -21,7 +21,7 @@ from typing import Any
 import driftgate.service
 from benchmarks.drift_peers import ours, project, rows
 
-REQUIRED = {"evidently_1m_x": 50.0, "nannyml_1m_x": 3.0, "memory_1m_share": 1 / 3, "tick_x": 5.0}
+REQUIRED = {"stored_evidently_1m_x": 50.0, "nannyml_1m_x": 3.0, "memory_1m_share": 1 / 3, "tick_x": 5.0}
 TICK_ROWS, PASS_ROWS = 5_000, 5_000
 MODELS = (5, 10, 20)
 LINEAR = 1.25

@@ -10,8 +10,10 @@ from driftgate.lifecycle.measurements_gates import Measured
 from driftgate.lifecycle.schema import ColumnKind, Schema
 from driftgate.reports.gates.distances import further, levels, numbers
 
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 """Rows of each side that are looked at, those nearest to the other side: more would tell the same."""
+MOST_MOVED = 50
+"""Features of a kind that are held against each other, those that moved furthest: pairs grow with the square."""
 DISTANCES = {ColumnKind.NUMERIC: numbers, ColumnKind.CATEGORICAL: levels}
 
 
@@ -32,7 +34,8 @@ def _pairs(side: tuple[str, pd.DataFrame, pd.DataFrame], names: Sequence[str], k
     words, before, now = side[0], side[1][-MOST_ROWS:], side[2][:MOST_ROWS]
     measured = DISTANCES[kind]
     own = {name: measured(before[name], now[name], confidence) for name in names if name in before.columns and name in now.columns}
-    moved = [name for name, distance in own.items() if distance.lower]
+    furthest = sorted((name for name, distance in own.items() if distance.lower), key=lambda name: -own[name].value)[:MOST_MOVED]
+    moved = [name for name in own if name in furthest]
     for first, second in combinations(moved, 2):
         crossed = [measured(before[one], now[other], confidence) for one, other in ((first, second), (second, first))]
         nearer = further([own[first], own[second]], crossed)

@@ -8,7 +8,7 @@ from driftgate.lifecycle.gates import data_quality_gate
 from driftgate.lifecycle.policy import Policy
 from driftgate.lifecycle.schema import Column, ColumnKind, Schema, Task
 from driftgate.lifecycle.verdicts import Verdict
-from driftgate.reports.gates import data_quality
+from driftgate.reports.gates import data_quality, exchanges
 from tests.unit.reports.models import CLASSES, mixed_rows, mixed_schema, truth_of
 
 TASKS = list(Task)
@@ -221,6 +221,19 @@ def test_a_column_that_drifts_by_itself_has_not_changed_places(by):
     train, holdout = sides()
 
     assert not measured(train=shifted(train, by), holdout=holdout).exchanges
+
+
+def test_of_many_columns_those_that_moved_furthest_are_held_against_each_other():
+    generator = np.random.default_rng(4)
+    names = [f"n{place}" for place in range(exchanges.MOST_MOVED + 10)]
+    before = pd.DataFrame({name: generator.normal(3 * place, 1, 400) for place, name in enumerate(names)})
+    now = before.sample(frac=1.0, random_state=1) + np.where(np.arange(len(names)) < 58, 0.3, 0.0)
+    now = now.assign(n58=now["n59"], n59=now["n58"])
+    columns = tuple(Column(name, ColumnKind.NUMERIC) for name in names)
+
+    found = exchanges.measure(Schema(Task.REGRESSION, "y", columns, ()), [("then to now", before, now)], 0.05)
+
+    assert [each.name for each in found] == ["n58 and n59"]
 
 
 def test_columns_of_one_distribution_cannot_be_told_to_have_changed_places():
