@@ -25,6 +25,9 @@ MOST_FREEDOM = 4
 SCORE_SHARE = 0.3
 """Share of a family's level that is spent on the columns' scores, all on one scale; the rest is shared fairly."""
 
+RELATIVE = 1e-9
+"""Nearer than that two distances are the same."""
+
 LEAST_USABLE = 10
 """Fewer values than this on a side say nothing about a distribution."""
 
@@ -106,13 +109,23 @@ def missing(effect: float, before: tuple[int, int], after: tuple[int, int], mate
 
 def hypergeometric_tails(found: int, rows: int, marked: int, drawn: int) -> tuple[float, float]:
     """The chances of at most and of at least `found` marked rows among `drawn` of `rows`, `marked` of which are marked."""
+    least, chances = _hypergeometric(rows, marked, drawn)
+    at = found - least
+    return min(1.0, float(chances[: at + 1].sum())), min(1.0, float(chances[at:].sum()))
+
+
+def hypergeometric_apart(found: int, rows: int, marked: int, drawn: int) -> float:
+    """The chance of a number of marked rows, drawn as in `hypergeometric_tails`, that is at least as far from its mean as `found` is."""
+    least, chances = _hypergeometric(rows, marked, drawn)
+    apart = np.abs(least + np.arange(len(chances)) - marked * drawn / rows)
+    return min(1.0, float(chances[apart >= apart[found - least] * (1 - RELATIVE)].sum()))
+
+
+def _hypergeometric(rows: int, marked: int, drawn: int) -> tuple[int, Floats]:
+    """The least number of marked rows that can be drawn, and the chances of it and of each larger one that can be."""
     least, most = max(0, drawn - (rows - marked)), min(marked, drawn)
-    if least == most:
-        return 1.0, 1.0
     steps = np.arange(least, most, dtype=np.float64)
     ratios = np.log((marked - steps) * (drawn - steps)) - np.log((steps + 1) * (rows - marked - drawn + steps + 1))
     logs: Floats = np.concatenate([[0.0], np.cumsum(ratios)])
     weights = np.exp(logs - logs.max())
-    weights /= weights.sum()
-    at = found - least
-    return min(1.0, float(weights[: at + 1].sum())), min(1.0, float(weights[at:].sum()))
+    return least, weights / weights.sum()

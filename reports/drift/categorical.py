@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftgate.reports.drift import nulls, surprise
-from driftgate.reports.drift.aspects import TOTAL_VARIATION, UNSEEN, Aspect, Materiality, Score, beside_chance, whole_rows
+from driftgate.reports.drift.aspects import (
+    TOTAL_VARIATION,
+    UNSEEN,
+    Aspect,
+    Materiality,
+    Score,
+    beside_chance,
+    hypergeometric_apart,
+    whole_rows,
+)
 from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 LEAST_EXPECTED = 5
@@ -74,12 +83,16 @@ def _distribution(everything: Table, independent: Table, sizes: tuple[int, int],
     limit = beside_chance(materiality.total_variation, chance)
     observed = Gaps(gap, null.shares)
     moved, by_chance = (np.abs(_apart(side)).sum(axis=1) / (2 * factor) for side in (observed, null))
+    if len(mine) == 2 and min(sizes) < nulls.FEW:  # noqa: PLR2004 - two levels move in one way only: all its chances are known
+        p_value = hypergeometric_apart(int(theirs[0]), held, int(mine[0] + theirs[0]), int(theirs.sum()))
+    else:
+        p_value = surprise.strongest_of(_statistics(observed)[0], _statistics(null))
     return Aspect(
         method=TOTAL_VARIATION,
         effect=total_variation(everything),
         limit=limit,
         chance=chance,
-        p_value=surprise.strongest_of(_statistics(observed)[0], _statistics(null)),
+        p_value=p_value,
         score=Score(float(moved[0]), by_chance),
         freedom=gap.shape[1],
     )

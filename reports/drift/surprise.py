@@ -43,7 +43,10 @@ def tail(observed: float, null: Floats) -> float:
     if reached >= ANCHOR or len(null) <= ANCHOR:
         return (1 + reached) / (1 + len(null))
     anchor = float(np.partition(null, len(null) - ANCHOR)[len(null) - ANCHOR])
-    return max(float((1 + ANCHOR) / (1 + len(null)) * np.exp(-max(observed - anchor, 0.0))), LEAST_P)
+    # Where values come in steps, more draws than that lie on the anchor's.
+    at_anchor = (1 + int((null >= anchor).sum())) / (1 + len(null))
+    beyond = at_anchor * math.exp(-max(observed - anchor, 0.0))
+    return min(max(beyond, LEAST_P), (1 + ANCHOR) / (1 + len(null)))
 
 
 def tails(points: Floats, null: Floats) -> Floats:
@@ -62,7 +65,8 @@ def tails(points: Floats, null: Floats) -> Floats:
         return counted
     skew = max(float((((ordered - mean) / spread) ** 3).mean()), LEAST_SKEW)
     surprise = _curve((np.append(points, ordered[-ANCHOR]) - mean) / spread, skew)
-    beyond = (1 + ANCHOR) / (1 + draws) * np.exp(-np.maximum(surprise[:-1] - surprise[-1], 0.0))
+    at_anchor = (1 + draws - int(np.searchsorted(ordered, ordered[-ANCHOR], side="left"))) / (1 + draws)
+    beyond = np.minimum(at_anchor * np.exp(-np.maximum(surprise[:-1] - surprise[-1], 0.0)), (1 + ANCHOR) / (1 + draws))
     return np.where(reached >= ANCHOR, counted, np.maximum(beyond, reached / (1 + draws)))
 
 

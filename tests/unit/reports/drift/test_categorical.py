@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from driftgate.reports.drift import categorical
-from driftgate.reports.drift.aspects import Materiality, hypergeometric_tails, missing
+from driftgate.reports.drift.aspects import Materiality, hypergeometric_apart, hypergeometric_tails, missing
 
 counts = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 40), min_size=1)
 
@@ -108,6 +108,28 @@ def test_the_hypergeometric_tails_are_those_of_scipy(rows, marked, drawn, data):
 
     assert below == pytest.approx(stats.hypergeom.cdf(found, rows, marked, drawn), abs=1e-9)
     assert above == pytest.approx(stats.hypergeom.sf(found - 1, rows, marked, drawn), abs=1e-9)
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 60), st.data())
+def test_the_chance_of_a_count_as_far_from_its_mean_is_that_of_all_such_counts(rows, marked, drawn, data):
+    marked, drawn = min(marked, rows), min(drawn, rows)
+    counts = np.arange(max(0, drawn - (rows - marked)), min(marked, drawn) + 1)
+    found = data.draw(st.sampled_from(counts.tolist()))
+
+    # Times `rows` all distances are whole numbers, and compare exactly.
+    as_far = np.abs(counts * rows - marked * drawn) >= abs(found * rows - marked * drawn)
+    assert hypergeometric_apart(found, rows, marked, drawn) == pytest.approx(
+        stats.hypergeom.pmf(counts[as_far], rows, marked, drawn).sum(), abs=1e-9
+    )
+
+
+def test_p_values_of_two_levels_are_exact():
+    window = np.array(["a"] * 36 + ["b"] * 14)
+
+    (distribution, _) = aspects(np.array(["a", "b"] * 2_500), window)
+
+    assert distribution.p_value == pytest.approx(hypergeometric_apart(36, 5_050, 2_536, 50))
+    assert distribution.p_value == pytest.approx(stats.fisher_exact([[2_500, 2_500], [36, 14]]).pvalue, rel=0.05)
 
 
 def test_a_column_without_missing_values_has_no_missing_rate_to_judge():

@@ -97,6 +97,19 @@ def test_without_anything_to_find_p_values_are_what_they_say(level):
     assert stats.binomtest(int(np.sum(np.array(found) <= level)), 600, level).pvalue > 0.001
 
 
+@pytest.mark.parametrize("window", [50, 100, 300])
+def test_the_tail_of_what_moves_by_steps_is_that_of_its_step(window):
+    rows = 5_000 + window
+    chance = stats.hypergeom(rows, rows // 2, window)
+    nulls = [(np.random.default_rng(seed).hypergeometric(rows // 2, rows // 2, window, size=2000) - window / 2) ** 2 for seed in range(20)]
+
+    for found in range(window // 2, window):
+        exact = 2 * float(chance.sf(found - 1))
+        if 1e-4 < exact < 0.02:
+            own = np.mean([surprise.strongest_of(np.array([(found - window / 2) ** 2]), null[:, None]) for null in nulls])
+            assert 0.9 < own / exact < 1.2
+
+
 def test_the_strongest_of_two_statistics_pays_for_both():
     rng = np.random.default_rng(0)
     null = rng.chisquare(1, (2000, 2))
