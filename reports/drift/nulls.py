@@ -17,6 +17,9 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 DRAWS = 2_000
 """Random labellings. p-values beyond what they can show follow the tail: see `surprise.tail`."""
+STEPPED_DRAWS, STEPPED_CELLS, STEPPED_ROWS = 8_000, 12, 1_000
+"""So many labellings where the smaller side has fewer rows, in at most so many cells: what is counted there moves by steps, and a curve
+beyond the draws is to be followed less far."""
 FEW = 20_000
 """Below so many rows on the smaller side counts are drawn as they are; from there on they are normal (Hajek 1960)."""
 
@@ -78,7 +81,9 @@ def _chance(boundaries: bytes, held: int, reference: int, window: int, seed: int
     # The last two cells are the rest of the values, and the rows without one.
     cells = np.diff(np.concatenate([[0], pooled, [held, reference + window]]))
     rng = np.random.default_rng((seed, reference, window, len(pooled)))
-    below = rng.multivariate_hypergeometric(cells, window, size=DRAWS, method="marginals")[:, :-1].cumsum(axis=1).astype(np.float64)
+    stepped = len(cells) <= STEPPED_CELLS and min(reference, window) < STEPPED_ROWS
+    draws = STEPPED_DRAWS if stepped else DRAWS
+    below = rng.multivariate_hypergeometric(cells, window, size=draws, method="marginals")[:, :-1].cumsum(axis=1).astype(np.float64)
     inside = below[:, -1:]
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = below[:, :-1] / inside - (pooled - below[:, :-1]) / (held - inside)
