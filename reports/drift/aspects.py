@@ -15,9 +15,13 @@ OUT_OF_RANGE = "out_of_range"
 
 WEIGHTS = {WASSERSTEIN: 0.85, TOTAL_VARIATION: 0.85, MISSING: 0.15}
 """How a column's level is shared between its distribution and its missing rate, a real change of which needs little."""
-NOVEL = {UNSEEN: 0.4, OUT_OF_RANGE: 0.1}
-"""What the reference has nothing of, levels it lacks and numbers beyond either end of its own, and the most of a family's level that each
+NOVEL = {UNSEEN: 0.4, OUT_OF_RANGE: 0.15}
+"""What the reference has nothing of, levels it lacks and numbers beyond either end of its own, and the part of a family's level that each
 may spend. What they cannot spend, as chance hardly makes any, the rest has too."""
+STRETCH = 2
+"""So many times its part may be spent where chance comes in steps so large that less than half of the part could be."""
+LEAST_LEFT = 0.1
+"""Whatever those spend, the rest has so much of the level."""
 
 MOST_FREEDOM = 4
 """More ways to move than these ask for no more level: the tests of a number look in few directions, however many values it has."""

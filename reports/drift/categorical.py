@@ -20,6 +20,8 @@ from driftgate.reports.drift.nulls import Floats, Gaps, Ints
 
 LEAST_EXPECTED = 5
 """Levels expected less often than this on the smaller side are pooled into one for the test."""
+MANY_LEVELS = 5
+"""With more levels than these one of them is looked for that moved alone."""
 REACH = 8
 """Standard deviations, and rows, beyond what chance gives, up to which p-values of unseen levels are worked out."""
 
@@ -115,17 +117,20 @@ def _pooled_rare(found: Table) -> tuple[Ints, Ints]:
 
 
 def _statistics(found: Gaps) -> Floats:
-    """Chi-square and the largest squared residual of each row of gaps, shape (rows, 2).
+    """Chi-square of each row of gaps, and where there are many levels the largest squared residual, shape (rows, 1 or 2).
 
     The residual is that of one level against the rest (Haberman 1973): it finds one level that moved among many, which the
-    chi-square dilutes.
+    chi-square dilutes. Among few it finds nothing that the chi-square does not, and would cost it power.
     """
     gaps = _apart(found)
     shares = np.diff(np.concatenate([[0.0], found.shares, [1.0]]))
     if gaps.shape[1] < 2:  # noqa: PLR2004 - one level alone cannot move
-        return np.zeros((len(gaps), 2))
+        return np.zeros((len(gaps), 1))
     squares = gaps**2 / shares
-    return np.column_stack([squares.sum(axis=1), (squares / (1 - shares)).max(axis=1)])
+    statistics = [squares.sum(axis=1)]
+    if gaps.shape[1] > MANY_LEVELS:
+        statistics.append((squares / (1 - shares)).max(axis=1))
+    return np.column_stack(statistics)
 
 
 def _chance(found: Table) -> float:

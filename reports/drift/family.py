@@ -8,10 +8,13 @@ import numpy as np
 from driftgate.lifecycle.measurements import ColumnDrift
 from driftgate.lifecycle.verdicts import Verdict
 from driftgate.reports.drift.aspects import (
+    LEAST_LEFT,
     LEAST_USABLE,
     NOVEL,
     OUT_OF_RANGE,
+    RELATIVE,
     SCORE_SHARE,
+    STRETCH,
     TOTAL_VARIATION,
     WASSERSTEIN,
     Aspect,
@@ -56,8 +59,11 @@ def family(members: Sequence[Examined], level: float, share: float) -> tuple[Col
     column pays only for the columns that reach such a score by chance. A heavy-tailed one, whose score varies most, then has nearly all
     of it to itself, and would have a twentieth of a twentieth by Holm.
     """
-    accounts = {method: _account(method, members, level, part * share) for method, part in NOVEL.items()}
-    left = share - sum(account.spent for account in accounts.values()) / level
+    accounts, left = {}, share
+    for method, part in NOVEL.items():
+        most = min(STRETCH * part * share, left - LEAST_LEFT * share)
+        accounts[method] = _account(method, members, level, part * share, most)
+        left -= accounts[method].spent / level
     scores = [score for member in members if (score := member.score)]
     scored = SCORE_SHARE if len(scores) > 1 else 0.0
     together = iter(np.maximum(_together(scores) / (left * scored), LEAST_P).tolist() if scored else [1.0] * len(scores))
@@ -79,16 +85,25 @@ def _together(scores: Sequence[Score]) -> Floats:
     return sum((tails(points, score.null) for score in scores), np.zeros(len(scores)))
 
 
-def _account(method: str, members: Sequence[Examined], level: float, share: float) -> _Account:
-    """The account of that method, which may spend `share` of the level."""
+def _account(method: str, members: Sequence[Examined], level: float, part: float, most: float) -> _Account:
+    """The account of that method, which may spend `part` of the level; where it could not spend half of that, a step of up to `most`."""
     aspects = [aspect for member in members for aspect in member.novel if aspect.method == method]
     alone = np.array([aspect.p_value for aspect in aspects])
     attainable = [aspect.attainable for aspect in aspects]
+    within, beyond = _spendable(attainable, part * level, most * level)
+    if beyond is not None and within < part * level / STRETCH:
+        within, part = beyond, beyond * (1 + RELATIVE) / level
     # What does not matter is not among the attainable ones; its own p-value then still says how likely it is.
-    found = np.clip(np.maximum(least_of_discrete(alone.tolist(), attainable), alone) / share, LEAST_P, 1.0)
-    candidates = sorted({p for own in attainable for p in own if p <= share * level}, reverse=True)
-    sums = least_of_discrete(candidates, attainable).tolist()
-    return _Account(iter(found.tolist()), next((spent for spent in sums if spent <= share * level), 0.0))
+    found = np.clip(np.maximum(least_of_discrete(alone.tolist(), attainable), alone) / part, LEAST_P, 1.0)
+    return _Account(iter(found.tolist()), within)
+
+
+def _spendable(attainable: Sequence[Sequence[float]], part: float, most: float) -> tuple[float, float | None]:
+    """The largest chance of a false alarm within `part` that those p-values can have, and the next one, None where it is above `most`."""
+    candidates = sorted({p for own in attainable for p in own if p <= most})
+    sums = least_of_discrete(candidates, attainable)
+    beyond = sums[(sums > part) & (sums <= most)]
+    return float(sums[sums <= part].max(initial=0.0)), float(beyond.min()) if len(beyond) else None
 
 
 def _column(member: Examined, found: Sequence[tuple[Aspect, float]], level: float) -> ColumnDrift:

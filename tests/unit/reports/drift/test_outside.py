@@ -36,8 +36,9 @@ def test_the_p_value_is_the_share_of_all_labellings_with_as_many_values_outside(
     reference, window = data.draw(st.sampled_from(splits))
     beyond = np.sum(window > reference.max())
     as_many = np.mean([np.sum(after > before.max()) >= beyond for before, after in splits])
+    counts = beyond != 1 or outside.alone(pooled(reference, window))[1]
 
-    assert ends(reference, window)[1].p_value == pytest.approx(as_many)
+    assert ends(reference, window)[1].p_value == pytest.approx(as_many if counts else 1.0)
 
 
 def test_what_chance_may_have_begins_at_what_matters():
@@ -47,8 +48,32 @@ def test_what_chance_may_have_begins_at_what_matters():
 
     assert high.limit == pytest.approx(0.021)
     assert high.attainable[0] == pytest.approx(0.5**21, rel=0.3)
-    # Where only some rows are independent, how many of them matter is not known: all do.
-    assert ends(reference, window, (reference[:500], window[:500]), matters=0.02)[1].attainable[0] == pytest.approx(0.5)
+    # Where only some rows are independent, how many of them matter is not known: all do, but for a single one that is not alone.
+    assert ends(reference, window, (reference[:500], window[:500]), matters=0.02)[1].attainable[0] == pytest.approx(0.25, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("highest", "found"), [([11.0], False), ([14.9], False), ([15.1], True), ([16.5, 16.5], False), ([16.5, 12.0], False)]
+)
+def test_a_single_value_is_alone_where_it_is_twice_as_far_out_as_all_others(highest, found):
+    window = np.concatenate([np.arange(11.0), highest])
+
+    # The median is 5, and 10 the highest of the others.
+    assert outside.alone(pooled(np.arange(11.0), window)) == (False, found)
+    assert outside.alone(pooled(-np.arange(11.0), -window)) == (found, False)
+
+
+def test_one_value_like_no_other_is_an_alarm_among_fifty_and_one_that_is_only_the_highest_is_not():
+    reference, window = rows(5_000, seed=1), rows(50, seed=2)
+    top = reference["age"].max()
+    window["age"] = window["age"].clip(upper=top)
+    window.loc[window.index[0], "age"] = top + 1
+    highest = column(measured(reference, window), "age")
+    window.loc[window.index[0], "age"] = 3 * top
+    alone = column(measured(reference, window), "age")
+
+    assert not highest.drifted
+    assert (alone.drifted, alone.method, alone.score) == (True, "out_of_range", 0.02)
 
 
 def test_two_numbers_of_a_hundred_beyond_thousands_are_an_alarm_and_one_is_not():
