@@ -27,6 +27,9 @@ from driftgate.reports.drift.words import Said
 LEAST_ROWS = 50
 """Fewer rows (entities, where they repeat) on a side are too little evidence for any verdict."""
 
+STEP = 0.1
+"""p-values nearer to each other than this, as a share, are one step of chance: a single row is as rare in a column that lacks some."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
@@ -61,8 +64,8 @@ def family(members: Sequence[Examined], level: float, share: float) -> tuple[Col
     """
     accounts, left = {}, share
     for method, part in NOVEL.items():
-        most = min(STRETCH * part * share, left - LEAST_LEFT * share)
-        accounts[method] = _account(method, members, level, part * share, most)
+        most = left - LEAST_LEFT * share
+        accounts[method] = _account(method, members, level, min(part * share, most), min(STRETCH * part * share, most))
         left -= accounts[method].spent / level
     scores = [score for member in members if (score := member.score)]
     scored = SCORE_SHARE if len(scores) > 1 else 0.0
@@ -94,14 +97,14 @@ def _account(method: str, members: Sequence[Examined], level: float, part: float
     if beyond is not None and within < part * level / STRETCH:
         within, part = beyond, beyond * (1 + RELATIVE) / level
     # What does not matter is not among the attainable ones; its own p-value then still says how likely it is.
-    found = np.clip(np.maximum(least_of_discrete(alone.tolist(), attainable), alone) / part, LEAST_P, 1.0)
+    found = np.clip(np.maximum(least_of_discrete(alone.tolist(), attainable, STEP), alone) / part, LEAST_P, 1.0)
     return _Account(iter(found.tolist()), within)
 
 
 def _spendable(attainable: Sequence[Sequence[float]], part: float, most: float) -> tuple[float, float | None]:
     """The largest chance of a false alarm within `part` that those p-values can have, and the next one, None where it is above `most`."""
     candidates = sorted({p for own in attainable for p in own if p <= most})
-    sums = least_of_discrete(candidates, attainable)
+    sums = least_of_discrete(candidates, attainable, STEP)
     beyond = sums[(sums > part) & (sums <= most)]
     return float(sums[sums <= part].max(initial=0.0)), float(beyond.min()) if len(beyond) else None
 

@@ -85,16 +85,17 @@ def holm(p_values: Floats, weights: Floats) -> Floats:
     return adjusted
 
 
-def least_of_discrete(p_values: Sequence[float], attainable: Sequence[Sequence[float]]) -> Floats:
+def least_of_discrete(p_values: Sequence[float], attainable: Sequence[Sequence[float]], apart: float = RELATIVE) -> Floats:
     """The chance that the least of several discrete p-values is as small as each of these, shape (p-values,).
 
-    Each test counts with the largest p-value at most as large that it can attain: one that has next to none costs nothing. Right under
-    any dependence (Westfall and Wolfinger 1997, the discrete Bonferroni adjustment).
+    Each test counts with the largest p-value at most as large that it can attain, where p-values within `apart` of one another, as a
+    share, are as large: one that has next to none costs nothing. Right under any dependence (Westfall and Wolfinger 1997, the discrete
+    Bonferroni adjustment).
     """
     ordered = [np.array(sorted(own)) for own in attainable]
 
     def spent(p_value: float) -> float:
-        places = [int(np.searchsorted(own, p_value * (1 + RELATIVE), side="right")) for own in ordered]
+        places = [int(np.searchsorted(own, p_value * (1 + apart), side="right")) for own in ordered]
         return min(1.0, sum(float(own[place - 1]) for own, place in zip(ordered, places, strict=True) if place))
 
     return np.array([spent(p_value) for p_value in p_values])
