@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftgate.reports.drift.nulls import Floats
+from driftgate.reports.drift.surprise import RELATIVE
 
 WASSERSTEIN = "normalised_wasserstein"
 TOTAL_VARIATION = "total_variation"
@@ -28,9 +29,6 @@ MOST_FREEDOM = 4
 
 SCORE_SHARE = 0.3
 """Share of a family's level that is spent on the columns' scores, all on one scale; the rest is shared fairly."""
-
-RELATIVE = 1e-9
-"""Nearer than that two distances are the same."""
 
 LEAST_USABLE = 10
 """Fewer values than this on a side say nothing about a distribution."""

@@ -12,7 +12,6 @@ from driftgate.reports.drift.aspects import (
     LEAST_USABLE,
     NOVEL,
     OUT_OF_RANGE,
-    RELATIVE,
     SCORE_SHARE,
     STRETCH,
     TOTAL_VARIATION,
@@ -21,7 +20,7 @@ from driftgate.reports.drift.aspects import (
     Score,
 )
 from driftgate.reports.drift.examining import Examined
-from driftgate.reports.drift.surprise import LEAST_P, Floats, holm, least_of_discrete, tails
+from driftgate.reports.drift.surprise import LEAST_P, RELATIVE, Floats, holm, least_of_discrete, tails
 from driftgate.reports.drift.words import Said
 
 LEAST_ROWS = 50
